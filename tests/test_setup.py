@@ -1,0 +1,337 @@
+"""The set-up command, run for real on a clone whose interpreter has stand-ins for pip, JupyterLab and pytest.
+
+A stand-in writes its arguments to `calls` and behaves as `answers.json` says, so nothing is installed
+and no network is used; everything else (processes, stamp, signals, exit codes) is the real thing.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import webbrowser
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
+
+from vae_lessons import setup_course
+from vae_lessons.setup_course import ROOT, main, relay, requirements
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-ins are POSIX scripts")
+
+PYTHON = os.path.realpath(sys.executable)
+STAND_IN = """\
+import json, os, pathlib, signal, socket, sys, time
+root = pathlib.Path(sys.prefix).parent
+name = NAME
+if name == "pip" and any("whl/cpu" in word for word in sys.argv):
+    name = "torch"
+with open(root / "calls", "a") as calls:
+    print(json.dumps([name, *sys.argv[1:], os.environ["PATH"].split(os.pathsep)[0]]), file=calls)
+answer = json.loads((root / "answers.json").read_text()).get(name, {})
+if answer.get("serve"):
+    server = socket.create_server(("127.0.0.1", 0))
+    address = f"http://127.0.0.1:{server.getsockname()[1]}/lab/tree/notebooks/00_start_here.ipynb?token=abc"
+    print("[I 1 ServerApp]", address, file=sys.stderr, flush=True)
+    server.accept()
+if answer.get("interrupt"):
+    os.kill(os.getppid(), signal.SIGINT)
+    time.sleep(30)
+print(answer.get("text", ""), file=sys.stderr)
+sys.exit(answer.get("code", 0))
+"""
+BUILDER = f"""#!{PYTHON} -S
+import os, pathlib, sys
+venv = pathlib.Path(sys.argv[3])
+packages = venv / "lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+for name, module in dict(pip="__main__", jupyterlab="__main__", pytest="__main__", nbformat="sign").items():
+    (packages / name).mkdir(parents=True)
+    (packages / name / "__init__.py").touch()
+    (packages / name / f"{{module}}.py").write_text({STAND_IN!r}.replace("NAME", repr(name)))
+(venv / "bin").mkdir()
+(venv / "bin/python").symlink_to({PYTHON!r})
+(venv / "pyvenv.cfg").write_text("home = {os.path.dirname(PYTHON)}\\ninclude-system-site-packages = false\\n")
+"""
+
+
+class Clone:
+    """A clone in a temporary folder, with what its stand-ins are told and were asked."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.venv = root, root / ".venv"
+        (root / "notebooks").mkdir()
+        (root / "notebooks/00_start_here.ipynb").write_text("{}")
+        shutil.copy(ROOT / "pyproject.toml", root)
+        self.answer()
+
+    def answer(self, **answers: dict[str, object]) -> None:
+        """Say how the stand-ins behave from now on."""
+        (self.root / "answers.json").write_text(json.dumps({"jupyterlab": {"serve": True}} | answers))
+
+    def run(self, *arguments: str) -> tuple[int, list[list[str]]]:
+        """Run the command; return its exit code and the calls it made."""
+        calls = self.root / "calls"
+        calls.write_text("")
+        code = main(list(arguments), self.root)
+        return code, [json.loads(line) for line in calls.read_text().splitlines()]
+
+    def called(self, *arguments: str) -> list[str]:
+        """Run the command; return the names of what it called."""
+        return sorted(call[0] for call in self.run(*arguments)[1])
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """A clone on a Linux machine without NVIDIA, run by an interpreter that has no packages."""
+    builder = tmp_path / "python"
+    builder.write_text(BUILDER)
+    builder.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(builder))
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(setup_course, "has_nvidia", lambda: False)
+    monkeypatch.setattr(setup_course, "is_installed", lambda requirement: False)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield Clone(tmp_path)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+versions = st.lists(st.integers(0, 12), min_size=1, max_size=4).map(lambda parts: ".".join(map(str, parts)))
+
+
+@given(versions, versions, versions, st.sampled_from(["", "+cpu", ".post1"]))
+def test_bounds_hold_where_packaging_says_so(installed, lower, upper, suffix):
+    with mock.patch("importlib.metadata.version", return_value=installed + suffix):
+        expected = SpecifierSet(f">={lower},<{upper}").contains(installed)
+        assert setup_course.is_installed(f"some-package>={lower},<{upper}") is expected
+
+
+def test_requirements_are_those_of_a_toml_parser():
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.10 has no tomllib")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert requirements(ROOT, "dependencies") == project["dependencies"]
+    assert requirements(ROOT, "test") == project["optional-dependencies"]["test"]
+
+
+@pytest.mark.parametrize("array", ["dependencies", "test"])
+def test_every_requirement_can_be_compared_and_is_missed_where_missing(array):
+    with mock.patch("importlib.metadata.version", side_effect=setup_course.importlib.metadata.PackageNotFoundError):
+        assert not any(map(setup_course.is_installed, requirements(ROOT, array)))
+
+
+def test_set_up_happens_once_and_again_when_pyproject_changes(clone, capsys):
+    assert clone.called("test") == ["pip", "pytest", "torch"]
+    assert "[3/3] JupyterLab and the other packages  0:00  done" in capsys.readouterr().out
+    assert clone.called("test") == ["pytest"]
+    with (clone.root / "pyproject.toml").open("a") as project:
+        project.write("# changed\n")
+    assert clone.called("test") == ["pip", "pytest", "torch"]
+
+
+def test_interrupted_set_up_says_so_and_resumes(clone, capsys):
+    clone.answer(pip={"interrupt": True})
+    assert clone.run()[0] == 130
+    assert capsys.readouterr().err == "\nStopped; the same command resumes.\n"
+    clone.answer()
+    assert clone.called() == ["jupyterlab", "nbformat", "pip", "torch"]
+    assert "Python environment" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("broken", ["bin/python", "lib"])
+def test_broken_environment_is_rebuilt(clone, capsys, broken):
+    clone.run("test")
+    part = clone.venv / broken
+    part.unlink() if part.is_symlink() else shutil.rmtree(part)
+    assert clone.called("test") == ["pip", "pytest", "torch"]
+    assert ".venv is incomplete or its Python is gone: building it anew.\n" in capsys.readouterr().out
+
+
+def test_packages_cut_short_are_installed_again(tmp_path):
+    packages = tmp_path / "lib/python3.11/site-packages"
+    for name, last in {"whole": "INSTALLER", "half": "METADATA"}.items():
+        (packages / f"{name}-1.dist-info").mkdir(parents=True)
+        (packages / f"{name}-1.dist-info" / last).touch()
+    setup_course.forget_unfinished(tmp_path)
+    assert [path.name for path in packages.iterdir()] == ["whole-1.dist-info"]
+
+
+@pytest.mark.parametrize("platform, nvidia, asked", [("linux", False, 1), ("linux", True, 0), ("darwin", False, 0)])
+def test_cpu_index_is_for_linux_without_nvidia(clone, monkeypatch, platform, nvidia, asked):
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(setup_course, "has_nvidia", lambda: nvidia)
+    commands = [step.command for step in setup_course.plan(clone.root) if "CPU" in step.title]
+    assert len(commands) == asked
+    for command in commands:
+        torch = next(line for line in requirements(ROOT, "dependencies") if line.startswith("torch"))
+        index = "--index-url=https://download.pytorch.org/whl/cpu"
+        assert command[-5:] == ["--no-deps", "--retries=0", "--timeout=10", index, torch]
+
+
+def test_unreachable_cpu_index_leads_to_the_ordinary_build(clone, capsys):
+    clone.answer(torch={"code": 1}, pip={"text": "Collecting nvidia-cublas"})
+    code, calls = clone.run("test")
+    assert (code, [call[0] for call in calls]) == (0, ["torch", "pip", "pytest"])
+    printed = capsys.readouterr()
+    assert "0:00  index out of reach: the ordinary build comes next\n" in printed.out
+    assert printed.out.count("about 2.7 GB") == 1 and printed.err == ""
+
+
+def test_broken_download_of_the_cpu_build_does_not_lead_to_the_large_one(clone, capsys):
+    clone.answer(torch={"code": 1, "text": "Downloading torch-2.13\nERROR: Read timed out."})
+    assert clone.run("test")[0] == 1
+    assert "PyTorch, CPU build: no connection" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text, cause",
+    [
+        ("connection broken by 'NewConnectionError'\nERROR: No matching", "no connection to the package index"),
+        ("ERROR: [Errno 28] No space left on device", "the disk is full"),
+        ("ERROR: first\nERROR: No matching distribution\nhint", "No matching distribution"),
+        ("Killed", "Killed"),
+    ],
+)
+def test_failed_installation_is_one_line_with_cause_log_and_remedy(clone, capsys, text, cause):
+    clone.answer(pip={"code": 1, "text": text})
+    assert clone.run("test")[0] == 1
+    log = clone.venv / "setup.log"
+    step = "JupyterLab and the other packages"
+    error = f"vae_lessons: {step}: {cause}. The same command resumes; details are in {log}.\n"
+    assert capsys.readouterr().err == error
+    assert text in log.read_text()
+    assert "pip" in clone.called("test")
+
+
+def no_room(monkeypatch, clone):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: mock.Mock(free=10**9))
+
+
+def no_ensurepip(monkeypatch, clone):
+    monkeypatch.setattr(setup_course.importlib.util, "find_spec", lambda name: None if name == "ensurepip" else name)
+
+
+def no_removal(monkeypatch, clone):
+    clone.venv.mkdir()
+    monkeypatch.setattr(shutil, "rmtree", mock.Mock(side_effect=PermissionError(13, "Permission denied")))
+
+
+def no_folder(monkeypatch, clone):
+    monkeypatch.setattr(Path, "mkdir", mock.Mock(side_effect=PermissionError(13, "Permission denied")))
+
+
+def no_clone(monkeypatch, clone):
+    (clone.root / "pyproject.toml").unlink()
+
+
+@pytest.mark.parametrize(
+    "trouble, remedy",
+    [
+        (no_room, "needs about 2 GB"),
+        (no_ensurepip, "sudo apt install python{}.{}-venv".format(*sys.version_info)),
+        (no_removal, "remove it by hand"),
+        (no_folder, "Permission denied"),
+        (no_clone, "clone the course"),
+    ],
+)
+def test_trouble_is_one_line_and_exit_code_1(clone, monkeypatch, capsys, trouble, remedy):
+    trouble(monkeypatch, clone)
+    assert clone.run() == (1, [])
+    error = capsys.readouterr().err
+    assert error.startswith("vae_lessons: ") and remedy in error and error.count("\n") == 1
+
+
+def test_pytest_gets_the_options_and_the_environment_and_its_exit_code_is_returned(clone):
+    clone.run("test")
+    clone.answer(pytest={"code": 5})
+    assert clone.run("test", "-k", "one") == (5, [["pytest", "--nbval", "-k", "one", str(clone.venv / "bin")]])
+
+
+def test_an_environment_that_has_the_packages_is_used_as_it_is(clone, monkeypatch):
+    monkeypatch.setattr(setup_course, "is_installed", lambda requirement: True)
+    assert setup_course.ready_python(clone.root, testing=True) == sys.executable
+    assert not clone.venv.exists()
+
+
+def test_testing_needs_the_test_packages_too(clone, monkeypatch):
+    monkeypatch.setattr(setup_course, "is_installed", lambda requirement: not requirement.startswith("pytest"))
+    assert setup_course.ready_python(clone.root, testing=False) == sys.executable
+    assert setup_course.ready_python(clone.root, testing=True) == str(clone.venv / "bin/python")
+
+
+def test_opening_prints_the_address_and_passes_options_on(clone, capsys):
+    code, calls = clone.run("--port=9999")
+    lab = next(call for call in calls if call[0] == "jupyterlab")
+    assert code == 0 and "--port=9999" in lab and f"--ServerApp.root_dir={clone.root}" in lab
+    assert "/lab/tree/notebooks/00_start_here.ipynb?token=abc\nCtrl-C here" in capsys.readouterr().out
+
+
+def test_notebooks_are_trusted_again_only_when_one_changed(clone, capsys):
+    assert "nbformat" in clone.called()
+    assert "nbformat" not in clone.called()
+    (clone.root / "notebooks/00_start_here.ipynb").write_text("{ }")
+    clone.answer(nbformat={"code": 1})
+    assert clone.run()[0] == 0 and "could not be marked as trusted" in capsys.readouterr().out
+    assert "nbformat" in clone.called()
+
+
+def test_server_that_does_not_start_is_one_line(clone, capsys):
+    clone.answer(jupyterlab={"text": "[I 1 ServerApp] hello\n[C 1 ServerApp] ERROR: no port", "code": 1})
+    assert clone.run()[0] == 1
+    error = "vae_lessons: JupyterLab did not start: ERROR: no port (If it is the port, try --port=9999.)\n"
+    assert capsys.readouterr().err == error
+
+
+def test_relay_shows_the_address_once_and_errors_only(monkeypatch, capsys):
+    monkeypatch.setattr(setup_course, "wait_until_served", lambda address: None)
+    address = "http://localhost:8888/lab/tree/notebooks/00_start_here.ipynb?token=abc"
+    noise = ["[W 1 A] careful", f"[I 1 A] {address}", "[C 1 A] ", "    To access", f"  {address}", "[I 1 A] more"]
+    errors = ["[E 1 A] trouble", "    Traceback"]
+    relay(noise + errors, lambda: None)
+    printed = capsys.readouterr()
+    assert printed.out.count(address) == 1 and printed.err.splitlines() == errors
+
+
+@pytest.mark.parametrize("user, expected", [(0, True), (1000, False)])
+def test_only_root_needs_allow_root(clone, monkeypatch, user, expected):
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    assert ("--allow-root" in setup_course.lab_command(clone.root, "python", [])) is expected
+
+
+@pytest.mark.parametrize(
+    "platform, display, browsers, opens",
+    [("linux", ":0", True, True), ("linux", "", True, False), ("darwin", "", True, True), ("linux", ":0", False, False)],
+)
+def test_browser_is_left_out_where_none_can_open(clone, monkeypatch, platform, display, browsers, opens):
+    for name in ("WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPLAY", display)
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(webbrowser, "get", mock.Mock(side_effect=None if browsers else webbrowser.Error))
+    assert ("--no-browser" not in setup_course.lab_command(clone.root, "python", [])) is opens
+
+
+def test_help_and_unknown_command(clone, capsys):
+    assert clone.run("--help") == (0, []) and "vae_lessons test" in capsys.readouterr().out
+    assert clone.run("opne") == (2, [])
+    assert capsys.readouterr().err == "vae_lessons: there is no command 'opne'; --help lists them.\n"
+
+
+def test_old_python_is_told_so():
+    old = sorted(Path.home().glob(".pyenv/versions/3.[6-9].*/bin/python"))
+    if not old:
+        pytest.skip("no Python older than 3.10 on this machine")
+    result = subprocess.run([old[0], "-m", "vae_lessons"], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr.startswith("vae_lessons: Python 3.10 or newer is needed, and this is 3.")
+    assert result.stderr.count("\n") == 1
+
+
+def test_package_and_command_import_without_site_packages():
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [PYTHON, "-S", "-c", "import vae_lessons, vae_lessons.setup_course"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)

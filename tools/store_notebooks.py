@@ -1,0 +1,172 @@
+"""Run notebooks and store their outputs: ``python tools/store_notebooks.py [notebook ...]``.
+
+Without arguments, all of them. Each is run in a fresh kernel, its navigation links are renewed,
+whatever differs from run to run (times, widget ids) is normalised, and what changed is reported.
+A notebook that fails, or warns, is left as it was.
+"""
+
+import hashlib
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def main(arguments: list[str]) -> int:
+    paths = [Path(argument).resolve() for argument in arguments] or course()
+    return sum([store(path) for path in paths]) and 1
+
+
+def course() -> list[Path]:
+    """The notebooks of the course, in reading order."""
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+
+
+def store(path: Path) -> bool:
+    """Run, normalise and write one notebook; report it in a line. True if something is wrong."""
+    before = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)
+    add_navigation(notebook, path)
+    started = time.monotonic()
+    try:
+        run(notebook, path.parent)
+        refuse_warnings(notebook)
+    except Exception as error:
+        print(f"{path.name}: not stored\n{error}", file=sys.stderr)
+        return True
+    seconds = time.monotonic() - started
+    normalise(notebook, path.stem)
+    nbformat.validate(notebook)
+    nbformat.write(notebook, path)
+    changed = changes(before, notebook)
+    print(f"{path.name}: {seconds:.1f} s, {path.stat().st_size / 1e6:.2f} MB, {', '.join(changed) or 'unchanged'}")
+    return False
+
+
+def run(notebook: NotebookNode, folder: Path) -> None:
+    """Execute every cell in a fresh kernel of this environment, widgets' state included."""
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+
+
+def refuse_warnings(notebook: NotebookNode) -> None:
+    """Raise if any cell wrote to stderr: a learner would read it as a fault."""
+    for number, output in outputs(notebook):
+        if output.get("name") == "stderr":
+            raise ValueError(f"cell {number} wrote to stderr: {output.text}")
+
+
+def outputs(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:
+    for number, cell in enumerate(notebook.cells):
+        for output in cell.get("outputs", ()):
+            yield number, output
+
+
+# Navigation ------------------------------------------------------------------------------------
+
+
+def add_navigation(notebook: NotebookNode, path: Path) -> None:
+    """Put the links to the previous lesson, the contents and the next in the first and last cell."""
+    body = [cell for cell in notebook.cells if "navigation" not in cell.metadata.get("tags", ())]
+    notebook.cells = [navigation_cell(path, "top"), *body, navigation_cell(path, "bottom")]
+
+
+def navigation_cell(path: Path, place: str) -> NotebookNode:
+    cell = nbformat.v4.new_markdown_cell(navigation(path), metadata={"tags": ["navigation"]})
+    cell.id = f"navigation-{place}"
+    return cell
+
+
+def navigation(path: Path) -> str:
+    """``← previous | Contents | next →``, from the files that are there and their titles."""
+    paths = course()
+    place = paths.index(path)
+    parts = ["[Contents](00_start_here.ipynb)"]
+    if place > 0:
+        parts.insert(0, f"← [{title(paths[place - 1])}]({paths[place - 1].name})")
+    if place + 1 < len(paths):
+        parts.append(f"[{title(paths[place + 1])}]({paths[place + 1].name}) →")
+    return " | ".join(parts)
+
+
+def title(path: Path) -> str:
+    """The first heading of a notebook."""
+    text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+    return re.search(r"^# (.+)$", text, re.MULTILINE).group(1)
+
+
+# Normalising -----------------------------------------------------------------------------------
+
+
+def normalise(notebook: NotebookNode, name: str) -> None:
+    """Drop what differs from run to run, so that a difference in git is a difference in content."""
+    notebook.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata.language_info = {"name": "python"}
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+    keep_shown_widgets(notebook)
+    renamed = json.loads(rename_models(json.dumps(notebook), name))
+    notebook.clear()
+    notebook.update(nbformat.from_dict(renamed))
+
+
+def keep_shown_widgets(notebook: NotebookNode) -> None:
+    """Keep the state of widgets that an output shows, their parts, and the links between them."""
+    stored = notebook.metadata.get("widgets", {}).get(WIDGET_STATE)
+    if not stored:
+        return
+    state = stored["state"]
+    shown = [output.data[WIDGET_VIEW]["model_id"] for _, output in outputs(notebook) if WIDGET_VIEW in output.get("data", {})]
+    kept = reachable(state, shown)
+    links = {key for key, model in state.items() if model["model_name"] == "LinkModel" and references(model) <= kept}
+    stored["state"] = {key: state[key] for key in state if key in kept | links}
+
+
+def reachable(state: dict, roots: list[str]) -> set[str]:
+    kept, waiting = set(), [root for root in roots if root in state]
+    while waiting:
+        key = waiting.pop()
+        kept.add(key)
+        waiting.extend(references(state[key]) - kept)
+    return kept
+
+
+def references(model: dict) -> set[str]:
+    """The ids of the other models that a model's state names."""
+    return set(re.findall(r"IPY_MODEL_([0-9a-f]{32})", json.dumps(model)))
+
+
+def rename_models(text: str, name: str) -> str:
+    """Number the widgets' random ids in the order they appear."""
+    ids = dict.fromkeys(re.findall(r'(?:IPY_MODEL_|"model_id": "|")([0-9a-f]{32})"', text))
+    new = {old: hashlib.md5(f"{name} {number}".encode()).hexdigest() for number, old in enumerate(ids)}
+    return re.sub(r"[0-9a-f]{32}", lambda match: new.get(match[0], match[0]), text)
+
+
+# Reporting -------------------------------------------------------------------------------------
+
+
+def changes(before: NotebookNode, after: NotebookNode) -> list[str]:
+    """Which cells' text outputs differ from those stored before, as ``cell 12``."""
+    if len(before.cells) != len(after.cells):
+        return [f"{len(before.cells)} cells became {len(after.cells)}"]
+    pairs = enumerate(zip(before.cells, after.cells))
+    return [f"cell {number}" for number, (old, new) in pairs if old.source != new.source or texts(old) != texts(new)]
+
+
+def texts(cell: NotebookNode) -> list[str]:
+    """The outputs of a cell that a reader can read, which are those nbval compares."""
+    return [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.get("outputs", ())]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

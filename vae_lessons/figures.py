@@ -1,0 +1,151 @@
+"""Pure drawing: every function takes the axes and the numbers, and keeps nothing.
+
+The look (sizes, type, colours) is in course.mplstyle: ``plt.style.use("vae_lessons.course")``.
+Blue is theory or the exact value, vermilion is measured or trained, grey is drowned.
+"""
+
+import io
+
+import numpy as np
+from IPython.display import display
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+THEORY, TRAINED, WATER, DROWNED = "#0072B2", "#D55E00", "#56B4E9", "#8A8A8A"
+
+
+def show(fig: Figure, alt: str) -> None:
+    """Display a figure with the text that says what it shows, then close it.
+
+    `alt` reaches readers who do not see the picture, and `pytest --nbval` compares it.
+    """
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png")
+    plt.close(fig)
+    bundle = {"image/png": buffer.getvalue(), "text/plain": alt}
+    display(bundle, metadata={"image/png": {"alt": alt}}, raw=True)
+
+
+def plot_densities(ax: Axes, mu: float, sigma: float) -> None:
+    """q = N(mu, sigma²) over the prior p = N(0, 1)."""
+    z = np.linspace(-5, 5, 401)
+    ax.plot(z, stats.norm.pdf(z), color=DROWNED, label="p(z) = N(0, 1)")
+    ax.plot(z, stats.norm.pdf(z, mu, sigma), color=THEORY, label="q(z) = N(μ, σ²)")
+    ax.set(xlabel="z", ylabel="density", xlim=(-5, 5), ylim=(0, None))
+    ax.legend(loc="upper left")
+
+
+def plot_integrand(ax: Axes, mu: float, sigma: float) -> None:
+    """q(z) log q(z)/p(z), the function whose signed area is the KL."""
+    z = np.linspace(-5, 5, 401)
+    q = stats.norm(mu, sigma)
+    integrand = q.pdf(z) * (q.logpdf(z) - stats.norm.logpdf(z))
+    ax.axhline(0, color=DROWNED, linewidth=0.8)
+    ax.plot(z, integrand, color=THEORY)
+    ax.fill_between(z, integrand, where=integrand > 0, color=THEORY, alpha=0.25, label="adds to the KL")
+    ax.fill_between(z, integrand, where=integrand < 0, color=TRAINED, alpha=0.35, label="takes from it")
+    ax.set(xlabel="z", ylabel="q(z) log q(z)/p(z)  [nats]", xlim=(-5, 5))
+    ax.legend(loc="upper left")
+
+
+def plot_kl_curve(ax: Axes, mu: float, sigma: float) -> None:
+    """KL( N(mu, s²) ‖ N(0, 1) ) against s, with the point at sigma and its tangent sigma − 1/sigma."""
+    s = np.linspace(0.1, 2.5, 241)
+    ax.plot(s, 0.5 * (mu**2 + s**2 - np.log(s**2) - 1), color=THEORY)
+    kl, slope = 0.5 * (mu**2 + sigma**2 - np.log(sigma**2) - 1), sigma - 1 / sigma
+    near = np.array([-0.35, 0.35])
+    ax.plot(sigma + near, kl + slope * near, color=TRAINED, label=f"slope σ − 1/σ = {slope:.2f}")
+    ax.plot(sigma, kl, "o", color=TRAINED)
+    ax.set(xlabel="σ", ylabel="KL [nats]", xlim=(0, 2.5), ylim=(-0.3, 4))
+    ax.legend(loc="upper right")
+
+
+def plot_estimates(ax: Axes, estimates: ArrayLike, truth: float, predicted_std: float) -> None:
+    """A histogram of repeated estimates, and the normal curve predicted for them."""
+    estimates = np.asarray(estimates)
+    width = 4.5 * predicted_std
+    bins = np.linspace(truth - width, truth + width, 46)
+    ax.hist(estimates, bins=bins, density=True, color=TRAINED, alpha=0.5, label="measured")
+    grid = np.linspace(bins[0], bins[-1], 201)
+    ax.plot(grid, stats.norm.pdf(grid, truth, predicted_std), color=THEORY, label="predicted")
+    ax.axvline(truth, color=THEORY, linestyle=":", linewidth=1.2, label="closed form")
+    ax.set(xlabel="estimate of the KL [nats]", ylabel="density")
+    ax.legend(loc="upper left")
+
+
+def tile(images: ArrayLike, shape: tuple[int, int], columns: int) -> NDArray:
+    """(N, D) rows of pixels as one picture with `columns` images a row and white gaps of one pixel."""
+    images = np.asarray(images).reshape(-1, *shape)
+    if len(images) % columns:
+        raise ValueError(f"columns must divide the number of images, {len(images)}, got {columns}")
+    padded = np.pad(images, ((0, 0), (0, 1), (0, 1)))
+    height, width = padded.shape[1:]
+    rows = padded.reshape(-1, columns, height, width).swapaxes(1, 2)
+    return rows.reshape(-1, columns * width)[:-1, :-1]
+
+
+def plot_images(ax: Axes, images: ArrayLike, shape: tuple[int, int], columns: int, title: str = "") -> None:
+    """Images in a grid, 0 white and 1 black; values outside [0, 1] show as the nearer end."""
+    ax.imshow(tile(images, shape, columns), vmin=0, vmax=1, interpolation="nearest")
+    ax.set_axis_off()
+    ax.set_title(title)
+
+
+def plot_history(ax_elbo: Axes, ax_kl: Axes, elbo: ArrayLike, kl: ArrayLike) -> None:
+    """Per epoch: the ELBO (E,), and the KL of each latent (E, K)."""
+    epochs = np.arange(1, len(np.asarray(elbo)) + 1)
+    ax_elbo.plot(epochs, elbo, color=TRAINED)
+    ax_elbo.set(xlabel="epoch", ylabel="ELBO [nats per digit]")
+    ax_kl.plot(epochs, kl, linewidth=1.2)
+    ax_kl.set(xlabel="epoch", ylabel="KL of each latent [nats]", ylim=(0, None))
+
+
+def plot_latent_map(ax: Axes, z: ArrayLike, labels: ArrayLike, names: tuple[str, str]) -> None:
+    """Two coordinates of z (N, 2), each point drawn as its digit: readable without colour."""
+    z, labels = np.asarray(z), np.asarray(labels)
+    colours = plt.get_cmap("tab10")
+    for label in np.unique(labels):
+        chosen = z[labels == label]
+        ax.scatter(*chosen.T, marker=f"${label}$", s=28, linewidths=0.4, color=colours(int(label)))
+    ax.set(xlabel=names[0], ylabel=names[1])
+
+
+def plot_spectrum(ax: Axes, eigenvalues: ArrayLike, level: float, n_shown: int = 16) -> None:
+    """The signature: eigenvalues as bars, the water level βσ² over them, what drowned in grey."""
+    shown = np.asarray(eigenvalues)[:n_shown]
+    index = np.arange(1, len(shown) + 1)
+    ax.bar(index, shown, color=np.where(shown > level, THEORY, DROWNED))
+    ax.axhspan(0, level, color=WATER, alpha=0.35)
+    ax.axhline(level, color=THEORY, linewidth=1.2)
+    ax.annotate("water level βσ²", (index[-1] + 0.5, level), xytext=(0, 3), textcoords="offset points", ha="right")
+    ax.set(xlabel="principal direction i", ylabel="eigenvalue λᵢ [pixel²]", xlim=(0.3, index[-1] + 0.7))
+
+
+def plot_kl_per_latent(ax: Axes, theory: ArrayLike, trained: ArrayLike | None = None) -> None:
+    """KL of each latent: theory as bars, the trained model's, sorted, as dots."""
+    theory = np.asarray(theory)
+    index = np.arange(1, len(theory) + 1)
+    ax.bar(index, theory, color=THEORY, label="theory (linear VAE)")
+    if trained is not None:
+        ax.plot(index, np.sort(trained)[::-1], "o", color=TRAINED, clip_on=False, label="trained MLP VAE")
+    ax.set(xlabel="latent, largest KL first", ylabel="KL [nats per digit]", xticks=index)
+    ax.legend(loc="upper right")
+
+
+def plot_total_kl(
+    ax: Axes, betas: ArrayLike, theory: ArrayLike, trained_betas: ArrayLike, trained: ArrayLike, thresholds: ArrayLike
+) -> None:
+    """Total KL against β on a log axis, with a tick on the upper edge where each direction drowns."""
+    ax.plot(betas, theory, color=THEORY, label="theory (linear VAE)")
+    ax.plot(trained_betas, trained, "o", color=TRAINED, label="trained MLP VAE", clip_on=False)
+    for threshold in np.asarray(thresholds):
+        ax.axvline(threshold, ymin=0.94, color=DROWNED, linewidth=1.2)
+    ax.set(xscale="log", xlabel="β (log axis)", ylabel="total KL [nats per digit]", ylim=(0, None))
+    ax.xaxis.set_major_locator(FixedLocator([0.1, 0.2, 0.5, 1, 2]))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.legend(loc="upper right")

@@ -1,0 +1,200 @@
+"""The reference VAE: Encoder, Decoder, VAE, and the linear VAE of the theory (notebook 05).
+
+Shapes: B examples, D pixels, H hidden units, K latents. The architecture is the one of the blog
+post the course starts from: two linear layers with ReLU in each half, and one linear head each
+for the mean and the log of the standard deviation.
+
+Every class takes the layer to build with: `torch.nn.Linear` for one model, or `StackedLinear`
+for M models side by side, with shapes (M, B, ·) in place of (B, ·).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vae_lessons.checks import check_alike, check_choice, check_count, check_tensor
+from vae_lessons.gaussian import kl_to_standard
+
+Layer = Callable[[int, int], nn.Module]
+OUTPUTS = {"linear": nn.Identity, "relu": nn.ReLU}
+
+
+class Output(NamedTuple):
+    """What one pass returns: x_hat (B, D), and mu, log_sigma, z (B, K)."""
+
+    x_hat: Tensor
+    mu: Tensor
+    log_sigma: Tensor
+    z: Tensor
+
+
+class Encoder(nn.Module):
+    """x (B, D) → features h (B, F), by two linear layers with ReLU."""
+
+    def __init__(self, n_pixels: int = 64, n_hidden: int = 100, n_features: int = 100, layer: Layer = nn.Linear):
+        super().__init__()
+        _check_sizes(n_pixels=n_pixels, n_hidden=n_hidden, n_features=n_features)
+        self.n_pixels, self.n_features = n_pixels, n_features
+        self.linear1 = layer(n_pixels, n_hidden)
+        self.linear2 = layer(n_hidden, n_features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.linear2(torch.relu(self.linear1(x))))
+
+
+class Decoder(nn.Module):
+    """z (B, K) → x̂ (B, D). The post ends in "relu"; "linear" lets a pixel be pulled both ways.
+
+    With a Bernoulli decoder (see `objective`), x̂ holds logits and the output stays "linear".
+    """
+
+    def __init__(
+        self, n_latents: int = 8, n_hidden: int = 100, n_pixels: int = 64, output: str = "linear", layer: Layer = nn.Linear
+    ):
+        super().__init__()
+        _check_sizes(n_latents=n_latents, n_hidden=n_hidden, n_pixels=n_pixels)
+        check_choice("output", output, tuple(OUTPUTS))
+        self.n_latents = n_latents
+        self.linear1 = layer(n_latents, n_hidden)
+        self.linear2 = layer(n_hidden, n_pixels)
+        self.output = OUTPUTS[output]()
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.output(self.linear2(torch.relu(self.linear1(z))))
+
+
+class LatentGaussian(nn.Module):
+    """What every VAE of the course shares: encode, draw z = mu + sigma·eps, decode."""
+
+    n_pixels: int
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x (B, D) → mu, log_sigma (B, K) of q(z|x)."""
+        raise NotImplementedError
+
+    def decode(self, z: Tensor) -> Tensor:
+        """z (B, K) → the mean (or the logits) of p(x|z), (B, D)."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, eps: Tensor | None = None, generator: torch.Generator | None = None) -> Output:
+        """Encode x, draw z with torch's noise on the model's device, decode.
+
+        Args:
+            x: (B, D), floating point.
+            eps: (B, K), the noise to use; drawn from N(0, 1) if not given.
+            generator: where to draw it from; torch's global generator if not given.
+
+        Raises:
+            TypeError, ValueError: x or eps with another shape or dtype, empty, NaN or infinite.
+        """
+        check_tensor("x", x)
+        if x.ndim < 2 or x.shape[-1] != self.n_pixels:
+            raise ValueError(f"x must have shape (B, {self.n_pixels}), got {tuple(x.shape)}")
+        mu, log_sigma = self.encode(x)
+        z = reparameterize(mu, log_sigma, standard_noise(mu, generator) if eps is None else eps)
+        return Output(self.decode(z), mu, log_sigma, z)
+
+
+class VAE(LatentGaussian):
+    """Encoder, two heads, decoder; the sizes of the heads are read from the two halves."""
+
+    def __init__(self, encoder: Encoder, decoder: Decoder, layer: Layer = nn.Linear):
+        super().__init__()
+        self.encoder, self.decoder = encoder, decoder
+        self.n_pixels, self.n_latents = encoder.n_pixels, decoder.n_latents
+        self.head_mu = layer(encoder.n_features, decoder.n_latents)
+        self.head_log_sigma = layer(encoder.n_features, decoder.n_latents)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.encoder(x)
+        return self.head_mu(h), self.head_log_sigma(h)
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.decoder(z)
+
+
+class LinearVAE(LatentGaussian):
+    """mu and x̂ linear, sigma one number per latent: the model that `spectrum` solves exactly."""
+
+    def __init__(self, n_pixels: int = 64, n_latents: int = 8):
+        super().__init__()
+        _check_sizes(n_pixels=n_pixels, n_latents=n_latents)
+        self.n_pixels, self.n_latents = n_pixels, n_latents
+        self.head_mu = nn.Linear(n_pixels, n_latents)
+        self.log_sigma = nn.Parameter(torch.zeros(n_latents))
+        self.decoder = nn.Linear(n_latents, n_pixels)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mu = self.head_mu(x)
+        return mu, self.log_sigma.expand_as(mu)
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.decoder(z)
+
+
+class StackedLinear(nn.Module):
+    """M linear layers side by side: x (M, B, D_in), or one (B, D_in) for all, → (M, B, D_out)."""
+
+    def __init__(self, n_models: int, n_in: int, n_out: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(n_models, n_out, n_in))
+        self.bias = nn.Parameter(torch.empty(n_models, n_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim == 2:  # one large product instead of M copies of x
+            x = F.linear(x, self.weight.flatten(0, 1), self.bias.flatten())
+            return x.unflatten(-1, self.bias.shape).swapaxes(0, 1)
+        return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight.mT)
+
+
+def reference_vae(
+    n_pixels: int = 64, n_latents: int = 8, n_hidden: int = 100, output: str = "linear", layer: Layer = nn.Linear
+) -> VAE:
+    """The post's architecture at any size; `output="relu"` for the post's own last layer."""
+    encoder = Encoder(n_pixels, n_hidden, n_hidden, layer)
+    return VAE(encoder, Decoder(n_latents, n_hidden, n_pixels, output, layer), layer)
+
+
+def reparameterize(mu: Tensor, log_sigma: Tensor, eps: Tensor) -> Tensor:
+    """z = mu + sigma·eps: a sample of N(mu, sigma²) that gradients pass through (notebook 04)."""
+    check_alike(mu=mu, log_sigma=log_sigma, eps=eps)
+    return mu + log_sigma.exp() * eps
+
+
+def standard_noise(like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """eps from N(0, 1) with the shape, dtype and device of `like`: (B, K), or (M, B, K).
+
+    The M models of a stack share one draw, so that they differ by their β and not by their luck.
+    """
+    eps = torch.randn(like.shape[-2:], generator=generator, dtype=like.dtype, device=like.device)
+    return eps.expand_as(like)
+
+
+def latent_loss(z_mean: Tensor, z_stddev: Tensor, reduction: str = "mean") -> Tensor:
+    """The post's KL term, under its own name and with its arguments: a standard deviation, not a log.
+
+    Args:
+        z_mean, z_stddev: (B, K), floating point; z_stddev > 0.
+        reduction: "mean" over examples and latents, as the post has it, which is the KL divided
+            by K (notebook 06 shows what that costs); "sum" over latents and mean over examples,
+            the KL of the ELBO; or "none", (B, K).
+
+    Raises:
+        TypeError, ValueError: other shapes or dtypes, NaN, z_stddev ≤ 0, an unknown reduction.
+    """
+    check_alike(z_mean=z_mean, z_stddev=z_stddev)
+    check_choice("reduction", reduction, ("mean", "sum", "none"))
+    if not (z_stddev > 0).all():
+        raise ValueError(f"z_stddev must be positive, got {z_stddev.min().item():g}: is it a log?")
+    per_latent = kl_to_standard(z_mean, z_stddev.log())
+    if reduction == "none":
+        return per_latent
+    return per_latent.mean() if reduction == "mean" else per_latent.sum(-1).mean()
+
+
+def _check_sizes(**sizes: int) -> None:
+    for name, size in sizes.items():
+        check_count(name, size)

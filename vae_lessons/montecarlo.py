@@ -1,0 +1,100 @@
+"""Averages of random numbers, with their standard errors (notebook 02).
+
+An estimate without its error bar is not a measurement: every function here returns both.
+"""
+
+from typing import NamedTuple
+
+import torch
+from scipy import stats
+from torch import Tensor
+
+from vae_lessons.checks import check_alike, check_tensor
+from vae_lessons.gaussian import log_density
+
+
+class Estimate(NamedTuple):
+    """A sample mean, its standard error, and the number of samples S it rests on."""
+
+    mean: Tensor
+    std_error: Tensor
+    n_samples: int
+
+    def interval(self, level: float = 0.95) -> tuple[Tensor, Tensor]:
+        """The normal confidence interval: mean ± 1.96 standard errors at level 0.95.
+
+        Raises:
+            ValueError: `level` outside (0, 1).
+        """
+        if not 0 < level < 1:
+            raise ValueError(f"level must lie between 0 and 1, got {level}")
+        half_width = stats.norm.ppf((1 + level) / 2) * self.std_error
+        return self.mean - half_width, self.mean + half_width
+
+    def z_score(self, truth: float | Tensor) -> Tensor:
+        """How many standard errors the mean lies from `truth`: beyond ±4 once in 16 000 tries."""
+        return (self.mean - truth) / self.std_error
+
+
+def estimate(samples: Tensor) -> Estimate:
+    """Mean and standard error over the first dimension.
+
+    Args:
+        samples: (S, ...), S ≥ 2 independent draws.
+
+    Raises:
+        TypeError, ValueError: not floating point, NaN or infinite, or fewer than two draws.
+    """
+    check_tensor("samples", samples)
+    if samples.ndim == 0 or len(samples) < 2:
+        raise ValueError(f"samples must hold at least 2 draws, got shape {tuple(samples.shape)}")
+    std_error = samples.std(dim=0, correction=1) / len(samples) ** 0.5
+    return Estimate(samples.mean(dim=0), std_error, len(samples))
+
+
+def log_ratio(mu: Tensor, log_sigma: Tensor, eps: Tensor) -> Tensor:
+    """log q(z) − log p(z) per coordinate at z = mu + sigma·eps, for q = N(mu, sigma²), p = N(0, 1).
+
+    With eps drawn from N(0, 1) its mean is KL(q ‖ p).
+
+    Args:
+        mu, log_sigma: floating-point tensors of one shape, (...).
+        eps: (S, ...), standard normal noise.
+
+    Returns:
+        Tensor (S, ...), in nats.
+
+    Raises:
+        TypeError, ValueError: other dtypes or shapes, empty, NaN or infinite.
+    """
+    check_alike(mu=mu, log_sigma=log_sigma)
+    check_tensor("eps", eps)
+    if eps.shape[1:] != mu.shape:
+        raise ValueError(f"eps must have shape (S, *{tuple(mu.shape)}), got {tuple(eps.shape)}")
+    mu, log_sigma = mu.expand(eps.shape), log_sigma.expand(eps.shape)
+    z = mu + log_sigma.exp() * eps
+    standard = torch.zeros_like(z)
+    return log_density(z, mu, log_sigma) - log_density(z, standard, standard)
+
+
+def log_ratio_std(mu: Tensor, log_sigma: Tensor) -> Tensor:
+    """Standard deviation of one `log_ratio`, √(½(sigma²−1)² + mu² sigma²): derived in notebook 02."""
+    check_alike(mu=mu, log_sigma=log_sigma)
+    variance = torch.exp(2 * log_sigma)
+    return torch.sqrt(0.5 * torch.expm1(2 * log_sigma) ** 2 + mu**2 * variance)
+
+
+def kl_estimators(log_ratios: Tensor) -> dict[str, Tensor]:
+    """Three per-sample estimators of KL(q ‖ p) from log q(z) − log p(z) with z from q.
+
+    Source: J. Schulman, "Approximating KL divergence" (2020); notebook 02 derives bias and variance.
+
+    Returns:
+        "k1": the log-ratio: unbiased, either sign.
+        "k2": half its square: biased, never negative.
+        "k3": r − 1 − log r with r = p/q: unbiased, never negative, but of infinite variance
+            for Gaussians with sigma² ≤ ½.
+    """
+    check_tensor("log_ratios", log_ratios)
+    k3 = torch.expm1(-log_ratios) + log_ratios
+    return {"k1": log_ratios, "k2": 0.5 * log_ratios**2, "k3": k3}

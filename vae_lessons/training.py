@@ -1,0 +1,208 @@
+"""Fit one model, many at once, or the linear one to its optimum (notebooks 05 and 07)."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from vae_lessons.checks import check_count, check_not_negative, check_positive, check_tensor
+from vae_lessons.model import LatentGaussian, Layer, LinearVAE, StackedLinear, reference_vae
+from vae_lessons.objective import Loss, linear_elbo, negative_elbo
+
+BAR = "{desc} {bar} {elapsed} < {remaining}"
+
+
+class History(NamedTuple):
+    """Means over the examples of each finished epoch, taken while the weights moved.
+
+    Attributes:
+        loss: (E,), or (E, M) for a stack of M models.
+        log_likelihood: the same shape, nats per example.
+        kl: one dimension more, (E, K) or (E, M, K): nats per example and latent.
+        interrupted: whether Ctrl-C (or the kernel's stop button) ended the training early.
+    """
+
+    loss: Tensor
+    log_likelihood: Tensor
+    kl: Tensor
+    interrupted: bool = False
+
+    @property
+    def elbo(self) -> Tensor:
+        """(E,) or (E, M), nats per example."""
+        return self.log_likelihood - self.kl.sum(-1)
+
+
+class Sweep(NamedTuple):
+    """M trained models, one for each β.
+
+    Attributes:
+        betas: (M,).
+        stack: all of them as one module; its tensors have M in front.
+        history: see `History`.
+        build: makes an untrained model of this architecture from a layer class.
+    """
+
+    betas: Tensor
+    stack: LatentGaussian
+    history: History
+    build: Callable[[Layer], LatentGaussian]
+
+    def model(self, index: int) -> LatentGaussian:
+        """A copy of model number `index` as an ordinary module, built with `torch.nn.Linear`."""
+        model = self.build(nn.Linear)
+        model.load_state_dict({name: value[index] for name, value in self.stack.state_dict().items()})
+        return model
+
+
+def fit(
+    model: LatentGaussian,
+    x: Tensor,
+    loss: Loss,
+    *,
+    epochs: int = 40,
+    batch_size: int = 64,
+    lr: float = 1e-3,
+    seed: int = 0,
+    progress: bool = True,
+) -> History:
+    """Train with Adam on shuffled minibatches; stop at once, and keep what was learned, on Ctrl-C.
+
+    Args:
+        model: one model, or a stack: then `loss` gives one number each and their sum is minimised,
+            which trains every model as if it were alone, since none shares a weight with another.
+        x: (N, D), on the model's device.
+        loss: for example ``negative_elbo(noise_var=0.5, beta=1.0)``.
+        seed: of the shuffling and of the noise eps; torch's global generator is left alone.
+        progress: show a progress bar.
+
+    Raises:
+        TypeError, ValueError: x not (N, D) floating point and finite, or counts below 1.
+        FloatingPointError: the loss became NaN or infinite.
+    """
+    check_tensor("x", x, ndim=2)
+    check_count("epochs", epochs)
+    check_count("batch_size", batch_size)
+    check_positive("lr", lr)
+    generator = torch.Generator(x.device).manual_seed(seed)
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
+    records, interrupted = [], False
+    try:
+        for _ in tqdm(range(epochs), desc=f"{epochs} epochs", bar_format=BAR, disable=not progress):
+            records.append(_epoch(model, x, loss, optimizer, batch_size, generator))
+    except KeyboardInterrupt:
+        interrupted = True
+    return _history(records, interrupted)
+
+
+def _epoch(
+    model: LatentGaussian, x: Tensor, loss: Loss, optimizer: torch.optim.Optimizer, batch_size: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One pass over x: the means over its examples of the loss, the log likelihood and the KL."""
+    totals = None
+    for batch in torch.randperm(len(x), generator=generator, device=x.device).split(batch_size):
+        images = x[batch]
+        value, terms = loss(model(images, generator=generator), images)
+        if not torch.isfinite(value).all():
+            raise FloatingPointError(f"the loss became {value.tolist()}: try a smaller lr")
+        optimizer.zero_grad()
+        value.sum().backward()
+        optimizer.step()
+        means = (value.detach(), terms.log_likelihood.detach().mean(-1), terms.kl.detach().mean(-2))
+        weighted = [mean * (len(batch) / len(x)) for mean in means]
+        totals = weighted if totals is None else [a + b for a, b in zip(totals, weighted)]
+    return tuple(totals)
+
+
+def _history(records: list[tuple[Tensor, Tensor, Tensor]], interrupted: bool) -> History:
+    if not records:
+        empty = torch.empty(0)
+        return History(empty, empty, torch.empty(0, 0), interrupted)
+    return History(*(torch.stack(column) for column in zip(*records)), interrupted)
+
+
+def fit_to_optimum(model: LinearVAE, x: Tensor, noise_var: float, beta: float = 1.0, max_iter: int = 2000) -> float:
+    """Train a linear VAE to its optimum by L-BFGS on the whole data set, without sampling.
+
+    Args:
+        model: in float64.
+        x: (N, D), float64: in float32 rounding would hide the last digits.
+
+    Returns:
+        The mean of log p(x|z) − beta·KL over x, in nats per example: within 1e-6 of
+        `spectrum.optimal_elbo`.
+
+    Raises:
+        TypeError, ValueError: x not (N, D) and finite, not float64, noise_var ≤ 0, beta < 0.
+    """
+    check_tensor("x", x, ndim=2)
+    if x.dtype != torch.float64:
+        raise TypeError(f"x must be torch.float64, got {x.dtype}")
+    optimizer = torch.optim.LBFGS(
+        model.parameters(),
+        max_iter=max_iter,
+        max_eval=2 * max_iter,
+        history_size=20,
+        tolerance_grad=1e-9,
+        tolerance_change=1e-13,
+        line_search_fn="strong_wolfe",
+    )
+
+    def evaluate() -> Tensor:
+        optimizer.zero_grad()
+        loss = -linear_elbo(model, x, noise_var).weighted(beta).mean()
+        loss.backward()
+        return loss
+
+    optimizer.step(evaluate)
+    return -evaluate().item()
+
+
+def sweep(
+    x: Tensor,
+    betas: Sequence[float],
+    *,
+    noise_var: float = 0.5,
+    n_latents: int = 8,
+    n_hidden: int = 100,
+    seed: int = 0,
+    **options,
+) -> Sweep:
+    """Train the reference VAE at every β at once: batched matrix products, not a loop over models.
+
+    All models start from the same weights and see the same batches and the same noise, so each
+    ends where `fit` would have taken it alone with the same seed.
+
+    Args:
+        x: (N, D).
+        betas: M KL weights, each ≥ 0.
+        options: `epochs`, `batch_size`, `lr` and `progress` of `fit`.
+
+    Raises:
+        TypeError, ValueError: see `fit`; or betas empty, negative or not finite.
+    """
+    check_tensor("x", x, ndim=2)
+    betas = torch.as_tensor(betas, dtype=x.dtype, device=x.device)
+    check_tensor("betas", betas, ndim=1)
+    check_not_negative("betas", betas)
+
+    def build(layer: Layer) -> LatentGaussian:
+        return reference_vae(x.shape[1], n_latents, n_hidden, layer=layer).to(x.device, x.dtype)
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        stack = stack_copies(build, len(betas))
+    history = fit(stack, x, negative_elbo(noise_var, betas), seed=seed, **options)
+    return Sweep(betas, stack, history, build)
+
+
+def stack_copies(build: Callable[[Layer], LatentGaussian], n_models: int) -> LatentGaussian:
+    """M copies of one freshly drawn model as one module of `StackedLinear` layers."""
+    check_count("n_models", n_models)
+    weights = build(nn.Linear).state_dict()
+    stack = build(partial(StackedLinear, n_models))
+    stack.load_state_dict({name: w.expand(n_models, *w.shape) for name, w in weights.items()})
+    return stack
