@@ -15,7 +15,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
@@ -41,7 +41,8 @@ if answer.get("serve"):
     server.accept()
 if answer.get("interrupt"):
     os.kill(os.getppid(), signal.SIGINT)
-    time.sleep(30)
+    time.sleep(5)
+    (root / "calls").write_text('["still running"]')
 print(answer.get("text", ""), file=sys.stderr)
 sys.exit(answer.get("code", 0))
 """
@@ -77,6 +78,7 @@ class Clone:
         """Run the command; return its exit code and the calls it made."""
         calls = self.root / "calls"
         calls.write_text("")
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a new process
         code = main(list(arguments), self.root)
         return code, [json.loads(line) for line in calls.read_text().splitlines()]
 
@@ -101,9 +103,10 @@ def clone(tmp_path, monkeypatch):
         signal.signal(number, handler)
 
 
-versions = st.lists(st.integers(0, 12), min_size=1, max_size=4).map(lambda parts: ".".join(map(str, parts)))
+versions = st.lists(st.sampled_from([0, 1, 2, 10]), min_size=1, max_size=3).map(lambda parts: ".".join(map(str, parts)))
 
 
+@example("1", "1.0", "2", "")
 @given(versions, versions, versions, st.sampled_from(["", "+cpu", ".post1"]))
 def test_bounds_hold_where_packaging_says_so(installed, lower, upper, suffix):
     with mock.patch("importlib.metadata.version", return_value=installed + suffix):
@@ -135,11 +138,23 @@ def test_set_up_happens_once_and_again_when_pyproject_changes(clone, capsys):
 
 def test_interrupted_set_up_says_so_and_resumes(clone, capsys):
     clone.answer(pip={"interrupt": True})
-    assert clone.run()[0] == 130
+    code, calls = clone.run()
+    assert code == 130 and [call[0] for call in calls] == ["torch", "pip"]
     assert capsys.readouterr().err == "\nStopped; the same command resumes.\n"
     clone.answer()
     assert clone.called() == ["jupyterlab", "nbformat", "pip", "torch"]
     assert "Python environment" not in capsys.readouterr().out
+
+
+def test_interrupted_change_of_pyproject_outlives_its_undoing(clone):
+    clone.run("test")
+    project, before = clone.root / "pyproject.toml", (clone.root / "pyproject.toml").read_text()
+    project.write_text(before + "# changed\n")
+    clone.answer(pip={"interrupt": True})
+    clone.run("test")
+    project.write_text(before)
+    clone.answer()
+    assert clone.called("test") == ["pip", "pytest", "torch"]
 
 
 @pytest.mark.parametrize("broken", ["bin/python", "lib"])
@@ -151,13 +166,15 @@ def test_broken_environment_is_rebuilt(clone, capsys, broken):
     assert ".venv is incomplete or its Python is gone: building it anew.\n" in capsys.readouterr().out
 
 
-def test_packages_cut_short_are_installed_again(tmp_path):
-    packages = tmp_path / "lib/python3.11/site-packages"
+def test_packages_cut_short_are_installed_again(clone):
+    clone.answer(pip={"code": 1})
+    clone.run("test")
+    packages = next(clone.venv.glob("lib/python*/site-packages"))
     for name, last in {"whole": "INSTALLER", "half": "METADATA"}.items():
-        (packages / f"{name}-1.dist-info").mkdir(parents=True)
+        (packages / f"{name}-1.dist-info").mkdir()
         (packages / f"{name}-1.dist-info" / last).touch()
-    setup_course.forget_unfinished(tmp_path)
-    assert [path.name for path in packages.iterdir()] == ["whole-1.dist-info"]
+    clone.run("test")
+    assert [path.name for path in packages.glob("*.dist-info")] == ["whole-1.dist-info"]
 
 
 @pytest.mark.parametrize("platform, nvidia, asked", [("linux", False, 1), ("linux", True, 0), ("darwin", False, 0)])
@@ -185,6 +202,14 @@ def test_broken_download_of_the_cpu_build_does_not_lead_to_the_large_one(clone, 
     clone.answer(torch={"code": 1, "text": "Downloading torch-2.13\nERROR: Read timed out."})
     assert clone.run("test")[0] == 1
     assert "PyTorch, CPU build: no connection" in capsys.readouterr().err
+
+
+def test_progress_is_not_repeated_at_once_nor_is_the_size_of_cuda(capsys):
+    progress = setup_course.Progress("PyTorch")
+    for output in ("Collecting torch", "Collecting nvidia-cublas", "Collecting nvidia-cublas"):
+        progress.show(output)
+    printed = capsys.readouterr().out
+    assert printed.count("2.7 GB") == 1 and printed.count("PyTorch  0:") == 1
 
 
 @pytest.mark.parametrize(
@@ -270,6 +295,18 @@ def test_opening_prints_the_address_and_passes_options_on(clone, capsys):
     assert "/lab/tree/notebooks/00_start_here.ipynb?token=abc\nCtrl-C here" in capsys.readouterr().out
 
 
+def test_options_may_follow_two_dashes(clone):
+    lab = next(call for call in clone.run("--", "notebook-dir")[1] if call[0] == "jupyterlab")
+    assert "notebook-dir" in lab and "--" not in lab
+
+
+def test_children_find_the_clone_and_the_kernel_of_their_environment(clone, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "before")
+    environment = setup_course.child_environment(clone.root, "python")
+    assert environment["PYTHONPATH"] == f"{clone.root}{os.pathsep}before"
+    assert environment["JUPYTER_PREFER_ENV_PATH"] == "1"
+
+
 def test_notebooks_are_trusted_again_only_when_one_changed(clone, capsys):
     assert "nbformat" in clone.called()
     assert "nbformat" not in clone.called()
@@ -304,7 +341,12 @@ def test_only_root_needs_allow_root(clone, monkeypatch, user, expected):
 
 @pytest.mark.parametrize(
     "platform, display, browsers, opens",
-    [("linux", ":0", True, True), ("linux", "", True, False), ("darwin", "", True, True), ("linux", ":0", False, False)],
+    [
+        ("linux", ":0", True, True),
+        ("linux", "", True, False),
+        ("darwin", "", True, True),
+        ("linux", ":0", False, False),
+    ],
 )
 def test_browser_is_left_out_where_none_can_open(clone, monkeypatch, platform, display, browsers, opens):
     for name in ("WAYLAND_DISPLAY", "BROWSER"):

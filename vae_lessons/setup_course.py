@@ -140,7 +140,8 @@ def forget_unfinished(venv: Path) -> None:
     pip takes a package for installed once its METADATA is there, yet copies data files (JupyterLab's
     pages, for one) after that, and INSTALLER after those.
     """
-    for metadata in venv.glob("[Ll]ib/**/site-packages/*.dist-info"):
+    packages = "Lib/site-packages" if os.name == "nt" else "lib/python*/site-packages"
+    for metadata in venv.glob(f"{packages}/*.dist-info"):
         if not (metadata / "INSTALLER").exists():
             shutil.rmtree(metadata)
 
@@ -195,7 +196,7 @@ def run_step(step: Step, number: str, log: Path) -> tuple[bool, str]:
 
 def cause(output: str) -> str:
     """Why an installation failed, in a person's words where they are known, else in pip's."""
-    if re.search(r"No space left on device|Errno 28", output):
+    if "Errno 28" in output:
         return "the disk is full"
     if re.search(r"connection broken by|ConnectionError|ConnectTimeout|Read timed out|name resolution", output):
         return "no connection to the package index"

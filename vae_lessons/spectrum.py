@@ -65,6 +65,12 @@ def data_spectrum(x: ArrayLike) -> Spectrum:
     return Spectrum(eigenvalues[::-1].clip(min=0), directions[:, ::-1], mean)
 
 
+def moment_points(spectrum: Spectrum) -> NDArray:
+    """2D points with the mean and covariance of the data: two on each principal axis, (2D, D)."""
+    axes = spectrum.directions * np.sqrt(len(spectrum.mean) * spectrum.eigenvalues)
+    return np.concatenate([spectrum.mean + axes.T, spectrum.mean - axes.T])
+
+
 def kl_per_latent(eigenvalues: ArrayLike, level: float, n_latents: int) -> NDArray:
     """KL of the first K directions at the optimum, ½ log(λᵢ/level) above the water: (K,), nats."""
     kept = _held(eigenvalues, level, n_latents)
