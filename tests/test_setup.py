@@ -35,6 +35,7 @@ with open(root / "calls", "a") as calls:
     print(json.dumps([name, *sys.argv[1:], os.environ["PATH"].split(os.pathsep)[0]]), file=calls)
 answer = json.loads((root / "answers.json").read_text()).get(name, {})
 if answer.get("serve"):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(7 if os.getsid(0) == os.getpid() else 8))
     server = socket.create_server(("127.0.0.1", 0))
     address = f"http://127.0.0.1:{server.getsockname()[1]}/lab/tree/notebooks/00_start_here.ipynb?token=abc"
     print("[I 1 ServerApp]", address, file=sys.stderr, flush=True)
@@ -293,6 +294,12 @@ def test_opening_prints_the_address_and_passes_options_on(clone, capsys):
     lab = next(call for call in calls if call[0] == "jupyterlab")
     assert code == 0 and "--port=9999" in lab and f"--ServerApp.root_dir={clone.root}" in lab
     assert "/lab/tree/notebooks/00_start_here.ipynb?token=abc\nCtrl-C here" in capsys.readouterr().out
+
+
+def test_ctrl_c_stops_the_server_by_one_signal(clone):
+    clone.answer(jupyterlab={"serve": True, "interrupt": True})
+    code, calls = clone.run()
+    assert code == 7 and "still running" not in str(calls)
 
 
 def test_options_may_follow_two_dashes(clone):

@@ -122,7 +122,7 @@ def plot_spectrum(ax: Axes, eigenvalues: ArrayLike, level: float, n_shown: int =
     ax.axhspan(0, level, color=WATER, alpha=0.35)
     ax.axhline(level, color=THEORY, linewidth=1.2)
     ax.annotate("water level βσ²", (index[-1] + 0.5, level), xytext=(0, 3), textcoords="offset points", ha="right")
-    ax.set(xlabel="principal direction i", ylabel="eigenvalue λᵢ [pixel²]", xlim=(0.3, index[-1] + 0.7))
+    ax.set(xlabel="principal direction i", ylabel="eigenvalue λᵢ [pixel²]", xlim=(0.3, index[-1] + 0.7), ylim=(0, 1.55 * shown[0]))
 
 
 def plot_kl_per_latent(ax: Axes, theory: ArrayLike, trained: ArrayLike | None = None) -> None:
@@ -148,4 +148,4 @@ def plot_total_kl(
     ax.xaxis.set_major_locator(FixedLocator([0.1, 0.2, 0.5, 1, 2]))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(ScalarFormatter())
-    ax.legend(loc="upper right")
+    ax.legend(loc="lower left")

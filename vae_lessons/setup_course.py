@@ -261,7 +261,6 @@ def has_browser() -> bool:
 def lab_command(root: Path, python: str, options: list[str]) -> list[str]:
     """JupyterLab with the clone as its folder and the first notebook as its page."""
     command = [python, "-m", "jupyterlab", f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{START}"]
-    command += ["--ServerApp.answer_yes=True"]  # one Ctrl-C is enough
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command += ["--allow-root"]
     return command + ([] if has_browser() else ["--no-browser"]) + options
@@ -318,12 +317,17 @@ def relay(lines: Iterable[str], finish_trust: Callable[[], None]) -> tuple[bool,
 
 
 def open_course(root: Path, python: str, options: list[str]) -> int:
-    """Run JupyterLab until it ends."""
+    """Run JupyterLab until it ends.
+
+    It gets a session of its own: Ctrl-C then reaches this process alone, which asks it to stop, once.
+    Two signals at a time can kill it before it has ended its kernels.
+    """
     environment = child_environment(root, python)
     finish_trust = start_trust(root, python, environment)
     command, text = lab_command(root, python, options), {"encoding": "utf-8", "errors": "replace"}
-    with subprocess.Popen(command, cwd=root, env=environment, stderr=subprocess.PIPE, **text) as server:
-        for number in (signal.SIGINT, signal.SIGTERM):
+    apart = {"stdin": subprocess.DEVNULL, "start_new_session": True}
+    with subprocess.Popen(command, cwd=root, env=environment, stderr=subprocess.PIPE, **text, **apart) as server:
+        for number in {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
             signal.signal(number, lambda *_: server.terminate())
         started, last = relay(server.stderr, finish_trust)
     if not started:
