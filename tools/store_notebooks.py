@@ -5,6 +5,7 @@ whatever differs from run to run (times, widget ids) is normalised, and what cha
 A notebook that fails, or warns, is left as it was.
 """
 
+import base64
 import hashlib
 import json
 import re
@@ -48,6 +49,7 @@ def store(path: Path) -> bool:
     normalise(notebook, path.stem)
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
+    save_signature(notebook)
     changed = changes(before, notebook)
     print(f"{path.name}: {seconds:.1f} s, {path.stat().st_size / 1e6:.2f} MB, {', '.join(changed) or 'unchanged'}")
     return False
@@ -55,7 +57,8 @@ def store(path: Path) -> bool:
 
 def run(notebook: NotebookNode, folder: Path) -> None:
     """Execute every cell in a fresh kernel of this environment, widgets' state included."""
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+    resources = {"metadata": {"path": folder}}
+    NotebookClient(notebook, timeout=300, kernel_name="python3", coalesce_streams=True, resources=resources).execute()
 
 
 def refuse_warnings(notebook: NotebookNode) -> None:
@@ -69,6 +72,14 @@ def outputs(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:
     for number, cell in enumerate(notebook.cells):
         for output in cell.get("outputs", ()):
             yield number, output
+
+
+def save_signature(notebook: NotebookNode) -> None:
+    """Write the picture of the cell tagged "signature" to the file that the README shows."""
+    for cell in notebook.cells:
+        if "signature" in cell.metadata.get("tags", ()):
+            (picture,) = [output.data["image/png"] for output in cell.outputs if "image/png" in output.data]
+            (NOTEBOOKS / "signature.png").write_bytes(base64.b64decode(picture))
 
 
 # Navigation ------------------------------------------------------------------------------------

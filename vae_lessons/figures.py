@@ -100,8 +100,8 @@ def plot_history(ax_elbo: Axes, ax_kl: Axes, elbo: ArrayLike, kl: ArrayLike) -> 
     epochs = np.arange(1, len(np.asarray(elbo)) + 1)
     ax_elbo.plot(epochs, elbo, color=TRAINED)
     ax_elbo.set(xlabel="epoch", ylabel="ELBO [nats per digit]")
-    ax_kl.plot(epochs, kl, linewidth=1.2)
-    ax_kl.set(xlabel="epoch", ylabel="KL of each latent [nats]", ylim=(0, None))
+    ax_kl.plot(epochs, kl, color=TRAINED, linewidth=1, alpha=0.7)
+    ax_kl.set(xlabel="epoch", ylabel="KL [nats]", ylim=(0, None), title="one line for each latent")
 
 
 def plot_latent_map(ax: Axes, z: ArrayLike, labels: ArrayLike, names: tuple[str, str]) -> None:
@@ -114,15 +114,22 @@ def plot_latent_map(ax: Axes, z: ArrayLike, labels: ArrayLike, names: tuple[str,
     ax.set(xlabel=names[0], ylabel=names[1])
 
 
-def plot_spectrum(ax: Axes, eigenvalues: ArrayLike, level: float, n_shown: int = 16) -> None:
-    """The signature: eigenvalues as bars, the water level βσ² over them, what drowned in grey."""
+def plot_spectrum(ax: Axes, eigenvalues: ArrayLike, level: float, n_latents: int, n_shown: int = 16) -> None:
+    """The signature: eigenvalues as bars, the water level βσ² over them, what drowned in grey.
+
+    A bar above the water that has no latent, because K are taken, is hollow.
+    """
     shown = np.asarray(eigenvalues)[:n_shown]
     index = np.arange(1, len(shown) + 1)
-    ax.bar(index, shown, color=np.where(shown > level, THEORY, DROWNED))
+    above, has_latent = shown > level, index <= n_latents
+    colours = np.select([above & has_latent, above], [THEORY, "white"], DROWNED)
+    ax.bar(index, shown, color=colours, edgecolor=np.where(above, THEORY, DROWNED))
     ax.axhspan(0, level, color=WATER, alpha=0.35)
     ax.axhline(level, color=THEORY, linewidth=1.2)
-    ax.annotate("water level βσ²", (index[-1] + 0.5, level), xytext=(0, 3), textcoords="offset points", ha="right")
-    ax.set(xlabel="principal direction i", ylabel="eigenvalue λᵢ [pixel²]", xlim=(0.3, index[-1] + 0.7), ylim=(0, 1.55 * shown[0]))
+    label = dict(xytext=(0, 3), textcoords="offset points", ha="right", backgroundcolor="#FFFFFFB0")
+    ax.annotate("water level βσ²", (index[-1] + 0.5, level), **label)
+    ax.set(xlabel="principal direction i", ylabel="eigenvalue λᵢ [pixel²]")
+    ax.set(xlim=(0.3, index[-1] + 0.7), ylim=(0, 1.55 * shown[0]))
 
 
 def plot_kl_per_latent(ax: Axes, theory: ArrayLike, trained: ArrayLike | None = None) -> None:

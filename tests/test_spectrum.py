@@ -1,0 +1,118 @@
+"""The exact theory against scikit-learn, direct optimisation, and the likelihood of pPCA."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import optimize
+from sklearn.decomposition import PCA
+
+from vae_lessons import spectrum as sp
+from vae_lessons.data import digits
+
+X = digits().x.double().numpy()
+SPECTRUM = sp.data_spectrum(X)
+LEVELS = st.floats(0.01, 2)
+
+
+def test_eigenvalues_are_scikit_learns():
+    pca = PCA().fit(X)
+    np.testing.assert_allclose(SPECTRUM.eigenvalues, pca.explained_variance_ * (1796 / 1797), atol=1e-12)
+    assert SPECTRUM.eigenvalues[:4] == pytest.approx([0.6989, 0.6392, 0.5536, 0.3947], abs=5e-5)
+    assert SPECTRUM.eigenvalues.sum() == pytest.approx(4.6933, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("beta", "kl"), [(1.0, [0.1674, 0.1228, 0.0509, 0, 0, 0, 0, 0]), (0.5, [0.5140, 0.4694, 0.3974, 0.2283, 0.0410, 0, 0, 0])]
+)
+def test_reference_kl_per_latent(beta, kl):
+    assert sp.kl_per_latent(SPECTRUM.eigenvalues, beta * 0.5, 8) == pytest.approx(kl, abs=5e-5)
+
+
+def test_reference_rate_and_error():
+    assert sp.kl_per_latent(SPECTRUM.eigenvalues, 0.05, 8).sum() == pytest.approx(7.7552, abs=5e-5)
+    assert sp.error_per_direction(SPECTRUM.eigenvalues, 0.05, 8).sum() == pytest.approx(1.9304, abs=5e-5)
+
+
+def one_direction(lam: float, noise_var: float, beta: float) -> float:
+    """The smallest loss of one direction, found by searching over w, a and log s: no theory used."""
+
+    def loss(parameters: np.ndarray) -> float:
+        w, a, log_s = parameters
+        s2 = np.exp(2 * log_s)
+        error = lam * (1 - w * a) ** 2 + w**2 * s2
+        return error / (2 * noise_var) + beta * 0.5 * (lam * a**2 + s2 - 2 * log_s - 1)
+
+    starts = ([1.0, 0.5, -0.5], [0.1, 0.1, 0.0])
+    return min(optimize.minimize(loss, start, method="BFGS", options={"gtol": 1e-9}).fun for start in starts)
+
+
+@pytest.mark.parametrize("lam", [0.1, 0.4, 0.55, 0.7, 3.0])
+@pytest.mark.parametrize(("noise_var", "beta"), [(0.5, 1.0), (0.25, 1.0), (0.5, 0.2)])
+def test_no_search_beats_the_formula_and_it_is_reached(lam, noise_var, beta):
+    kl = sp.kl_per_latent([lam], beta * noise_var, 1).sum()
+    error = sp.error_per_direction([lam], beta * noise_var, 1).sum()
+    assert error / (2 * noise_var) + beta * kl == pytest.approx(one_direction(lam, noise_var, beta), abs=1e-7)
+
+
+@given(LEVELS)
+def test_latents_live_exactly_above_the_water(level):
+    alive = sp.kl_per_latent(SPECTRUM.eigenvalues, level, 8) > 0
+    np.testing.assert_array_equal(alive, SPECTRUM.eigenvalues[:8] > level)
+    np.testing.assert_array_equal(alive, sp.thresholds(SPECTRUM.eigenvalues, level)[:8] > 1)
+
+
+@given(LEVELS, LEVELS)
+def test_rate_falls_and_error_rises_with_the_water(one, other):
+    low, high = sorted((one, other))
+    assert sp.kl_per_latent(SPECTRUM.eigenvalues, low, 8).sum() >= sp.kl_per_latent(SPECTRUM.eigenvalues, high, 8).sum()
+    assert (sp.error_per_direction(SPECTRUM.eigenvalues, low, 8) <= sp.error_per_direction(SPECTRUM.eigenvalues, high, 8)).all()
+
+
+@pytest.mark.parametrize("level", [0.03, 0.2, 0.5, 0.6, 0.8])
+def test_optimum_has_the_kl_and_the_error_of_the_formulas(level):
+    best = sp.linear_optimum(SPECTRUM, level, 8)
+    mu = (X - best.mean) @ best.encoder.T
+    kl = 0.5 * ((mu**2).mean(0) + best.sigma**2 - np.log(best.sigma**2) - 1)
+    np.testing.assert_allclose(kl, sp.kl_per_latent(SPECTRUM.eigenvalues, level, 8), atol=1e-12)
+    residual = ((X - best.mean - mu @ best.decoder.T) ** 2).sum(1).mean() + ((best.decoder * best.sigma) ** 2).sum()
+    assert residual == pytest.approx(sp.error_per_direction(SPECTRUM.eigenvalues, level, 8).sum())
+
+
+@pytest.mark.parametrize("noise_var", [0.0273, 0.3, 0.5])
+def test_at_beta_one_the_optimal_elbo_is_the_exact_log_likelihood(noise_var):
+    best = sp.linear_optimum(SPECTRUM, noise_var, 8)
+    exact = sp.linear_log_likelihood(X, best.decoder, best.mean, noise_var).mean()
+    assert sp.optimal_elbo(SPECTRUM.eigenvalues, noise_var, 8) == pytest.approx(exact, abs=1e-9)
+
+
+def test_ppca_noise_variance_is_the_likeliest():
+    best = sp.ppca_noise_var(SPECTRUM.eigenvalues, 8)
+    assert best == pytest.approx(0.027329, abs=1e-6)
+    at = [sp.optimal_elbo(SPECTRUM.eigenvalues, best * factor, 8) for factor in (0.98, 1.0, 1.02)]
+    assert at[1] > at[0] and at[1] > at[2]
+
+
+def test_moment_points_have_the_moments_of_the_data():
+    again = sp.data_spectrum(sp.moment_points(SPECTRUM))
+    np.testing.assert_allclose(again.eigenvalues, SPECTRUM.eigenvalues, atol=1e-12)
+    np.testing.assert_allclose(again.mean, SPECTRUM.mean, atol=1e-12)
+
+
+BAD = {
+    "no water": (lambda: sp.kl_per_latent([1.0], 0.0, 1), "level must be a positive number, got 0.0"),
+    "NaN": (lambda: sp.kl_per_latent([1.0], float("nan"), 1), "level must be a positive number"),
+    "unsorted": (lambda: sp.kl_per_latent([1.0, 2.0], 1.0, 1), "largest first"),
+    "negative": (lambda: sp.kl_per_latent([1.0, -2.0], 1.0, 1), "largest first"),
+    "too many latents": (lambda: sp.kl_per_latent([1.0], 1.0, 2), "n_latents must lie between 1 and D = 1, got 2"),
+    "one row": (lambda: sp.data_spectrum(np.ones(3)), r"x must have shape \(N, D\)"),
+    "NaN data": (lambda: sp.data_spectrum(np.full((2, 2), np.nan)), "x must be finite"),
+    "nothing discarded": (lambda: sp.ppca_noise_var([1.0], 1), "n_latents must leave"),
+    "no noise": (lambda: sp.thresholds([1.0], -1.0), "noise_var must be a positive number, got -1.0"),
+}
+
+
+@pytest.mark.parametrize(("call", "message"), BAD.values(), ids=BAD)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
