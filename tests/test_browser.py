@@ -174,7 +174,8 @@ def export(notebook: Path, folder: Path) -> None:
 def unpack(package: str, folder: Path) -> str:
     """Fetch one npm package into the folder; return its place there."""
     npm = shutil.which("npm") or pytest.skip("there is no npm to fetch the page's scripts with")
-    packed = subprocess.run([npm, "pack", "--silent", package], cwd=folder, capture_output=True, text=True, timeout=120)
+    patience = ["--prefer-offline", "--fetch-retries=0", "--fetch-timeout=60000"]
+    packed = subprocess.run([npm, "pack", "--silent", *patience, package], cwd=folder, capture_output=True, text=True)
     if packed.returncode != 0:
         pytest.skip(f"npm cannot fetch {package}")
     archive = packed.stdout.strip()
@@ -194,6 +195,9 @@ def test_first_notebook_runs_through_and_its_slider_moves(page: Page, lab: Lab) 
         evaluate(page, SAVE)
     assert len(set(sliders.seen.values())) == len(sliders.seen)
     check_run(lab.course / path, ROOT / path)
+    [saved] = outputs(lab.course / path)
+    with opened(page, path):  # its kernel has ended: what was saved has to be enough
+        Sliders(scroll_to(page, saved.cell), saved).move_all()
 
 
 def on_any_machine(output: Output) -> dict[tuple[int, ...], Frame]:

@@ -51,7 +51,8 @@ BUILDER = f"""#!{PYTHON} -S
 import os, pathlib, sys
 venv = pathlib.Path(sys.argv[3])
 packages = venv / "lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
-for name, module in dict(pip="__main__", jupyterlab="__main__", pytest="__main__", nbformat="sign").items():
+modules = dict(pip="__main__", jupyterlab="__main__", pytest="__main__", nbformat="sign", matplotlib="font_manager")
+for name, module in modules.items():
     (packages / name).mkdir(parents=True)
     (packages / name / "__init__.py").touch()
     (packages / name / f"{{module}}.py").write_text({STAND_IN!r}.replace("NAME", repr(name)))
@@ -129,12 +130,12 @@ def test_every_requirement_can_be_compared_and_is_missed_where_missing(array):
 
 
 def test_set_up_happens_once_and_again_when_pyproject_changes(clone, capsys):
-    assert clone.called("test") == ["pip", "pytest", "torch"]
-    assert "[3/3] JupyterLab and the other packages  0:00  done" in capsys.readouterr().out
+    assert clone.called("test") == ["matplotlib", "pip", "pytest", "torch"]
+    assert "[3/4] JupyterLab and the other packages  0:00  done" in capsys.readouterr().out
     assert clone.called("test") == ["pytest"]
     with (clone.root / "pyproject.toml").open("a") as project:
         project.write("# changed\n")
-    assert clone.called("test") == ["pip", "pytest", "torch"]
+    assert clone.called("test") == ["matplotlib", "pip", "pytest", "torch"]
 
 
 def test_interrupted_set_up_says_so_and_resumes(clone, capsys):
@@ -143,7 +144,7 @@ def test_interrupted_set_up_says_so_and_resumes(clone, capsys):
     assert code == 130 and [call[0] for call in calls] == ["torch", "pip"]
     assert capsys.readouterr().err == "\nStopped; the same command resumes.\n"
     clone.answer()
-    assert clone.called() == ["jupyterlab", "nbformat", "pip", "torch"]
+    assert clone.called() == ["jupyterlab", "matplotlib", "nbformat", "pip", "torch"]
     assert "Python environment" not in capsys.readouterr().out
 
 
@@ -155,7 +156,7 @@ def test_interrupted_change_of_pyproject_outlives_its_undoing(clone):
     clone.run("test")
     project.write_text(before)
     clone.answer()
-    assert clone.called("test") == ["pip", "pytest", "torch"]
+    assert clone.called("test") == ["matplotlib", "pip", "pytest", "torch"]
 
 
 @pytest.mark.parametrize("broken", ["bin/python", "lib"])
@@ -163,7 +164,7 @@ def test_broken_environment_is_rebuilt(clone, capsys, broken):
     clone.run("test")
     part = clone.venv / broken
     part.unlink() if part.is_symlink() else shutil.rmtree(part)
-    assert clone.called("test") == ["pip", "pytest", "torch"]
+    assert clone.called("test") == ["matplotlib", "pip", "pytest", "torch"]
     assert ".venv is incomplete or its Python is gone: building it anew.\n" in capsys.readouterr().out
 
 
@@ -193,7 +194,7 @@ def test_cpu_index_is_for_linux_without_nvidia(clone, monkeypatch, platform, nvi
 def test_unreachable_cpu_index_leads_to_the_ordinary_build(clone, capsys):
     clone.answer(torch={"code": 1}, pip={"text": "Collecting nvidia-cublas"})
     code, calls = clone.run("test")
-    assert (code, [call[0] for call in calls]) == (0, ["torch", "pip", "pytest"])
+    assert (code, [call[0] for call in calls]) == (0, ["torch", "pip", "matplotlib", "pytest"])
     printed = capsys.readouterr()
     assert "0:00  index out of reach: the ordinary build comes next\n" in printed.out
     assert printed.out.count("about 2.7 GB") == 1 and printed.err == ""

@@ -11,6 +11,7 @@ from IPython.display import display
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
@@ -61,6 +62,26 @@ def plot_kl_curve(ax: Axes, mu: float, sigma: float) -> None:
     ax.plot(sigma + near, kl + slope * near, color=TRAINED, label=f"slope σ − 1/σ = {slope:.2f}")
     ax.plot(sigma, kl, "o", color=TRAINED)
     ax.set(xlabel="σ", ylabel="KL [nats]", xlim=(0, 2.5), ylim=(-0.3, 4))
+    ax.legend(loc="upper right")
+
+
+def plot_q_and_posterior(ax: Axes, q: tuple[float, float], posterior: tuple[float, float]) -> None:
+    """Two Gaussians, each given by mean and standard deviation, over the prior."""
+    z = np.linspace(-1, 3.2, 421)
+    ax.plot(z, stats.norm.pdf(z), color=DROWNED, linewidth=1, label="prior p(z)")
+    ax.fill_between(z, stats.norm.pdf(z, *posterior), color=THEORY, alpha=0.3, label="posterior p(z|x)")
+    ax.plot(z, stats.norm.pdf(z, *q), color=TRAINED, label="your q(z)")
+    ax.set(xlabel="z", ylabel="density", xlim=(-1, 3.2), ylim=(0, 2))
+    ax.legend(loc="upper left")
+
+
+def plot_bound(ax: Axes, elbo: float, log_evidence: float) -> None:
+    """The gap between a bound and log p(x), as a bar that hangs from the evidence."""
+    ax.bar([0], [log_evidence - elbo], bottom=[elbo], width=0.5, color=TRAINED, alpha=0.5)
+    ax.axhline(log_evidence, color=THEORY, label=f"log p(x) = {log_evidence:.2f}")
+    ax.axhline(elbo, color=TRAINED, label=f"ELBO = {elbo:.2f}")
+    ax.set(ylabel="[nats]", ylim=(log_evidence - 6, log_evidence + 2.2), xlim=(-0.6, 0.6), xticks=[])
+    ax.set_title(f"gap = {log_evidence - elbo:.2f} nats")
     ax.legend(loc="upper right")
 
 
@@ -126,8 +147,7 @@ def plot_spectrum(ax: Axes, eigenvalues: ArrayLike, level: float, n_latents: int
     ax.bar(index, shown, color=colours, edgecolor=np.where(above, THEORY, DROWNED))
     ax.axhspan(0, level, color=WATER, alpha=0.35)
     ax.axhline(level, color=THEORY, linewidth=1.2)
-    label = dict(xytext=(0, 3), textcoords="offset points", ha="right", backgroundcolor="#FFFFFFB0")
-    ax.annotate("water level βσ²", (index[-1] + 0.5, level), **label)
+    ax.text(0.99, 0.96, f"water level βσ² = {level:.2f}", transform=ax.transAxes, ha="right", va="top")
     ax.set(xlabel="principal direction i", ylabel="eigenvalue λᵢ [pixel²]")
     ax.set(xlim=(0.3, index[-1] + 0.7), ylim=(0, 1.55 * shown[0]))
 
@@ -156,3 +176,35 @@ def plot_total_kl(
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(ScalarFormatter())
     ax.legend(loc="lower left")
+
+
+def plot_codes(ax: Axes, z: ArrayLike, mu: ArrayLike, sigma: ArrayLike, title: str = "") -> None:
+    """Draws z (N, 2) from the aggregate posterior, ±2σ ellipses of a few q(z|x), and the prior's 2σ circle."""
+    ax.plot(*np.asarray(z).T, ".", color=DROWNED, markersize=2, alpha=0.6)
+    for centre, widths in zip(np.asarray(mu), 4 * np.asarray(sigma)):
+        ax.add_patch(Ellipse(centre, *widths, fill=False, edgecolor=TRAINED, linewidth=1.2))
+    ax.add_patch(Ellipse((0, 0), 4, 4, fill=False, edgecolor=THEORY, linewidth=1.8, linestyle="--"))
+    ax.set(xlim=(-4, 4), ylim=(-4, 4), aspect="equal", xlabel="one latent", title=title)
+
+
+def plot_rate_distortion(ax: Axes, shannon: ArrayLike, limited: ArrayLike, trained: ArrayLike) -> None:
+    """Rate against squared error: Shannon's Gaussian curve, the linear VAE's, trained models as dots.
+
+    Every argument has two columns, rate and squared error, as `spectrum.rate_distortion` returns them.
+    """
+    shannon, limited, trained = (np.asarray(points)[:, ::-1].T for points in (shannon, limited, trained))
+    ax.plot(*shannon, color=THEORY, label="Shannon's bound, Gaussian source")
+    ax.plot(*limited, color=THEORY, linestyle="--", linewidth=1.2, label="best linear VAE, 8 latents")
+    ax.plot(*trained, "o", color=TRAINED, label="trained MLP VAE, 8 latents", clip_on=False)
+    ax.set(xlabel="D: squared error [pixel² per digit]", ylabel="R: total KL [nats per digit]")
+    ax.set(xlim=(0, 4.9), ylim=(0, 16))
+    ax.legend(loc="upper right")
+
+
+def plot_tangent(ax: Axes, rate: float, error: float, level: float, reach: float = 2.2) -> None:
+    """The point of a rate–distortion curve at water level βσ², with its tangent of slope −1/(2 level)."""
+    slope = -1 / (2 * level)
+    step = reach / np.hypot(1, slope * 4.9 / 16)  # the same length on the page for every slope
+    ends = np.array([-step, step]) / 2
+    ax.plot(error + ends, rate + slope * ends, color="black", linewidth=1.2)
+    ax.plot(error, rate, "s", color=THEORY, markersize=8)

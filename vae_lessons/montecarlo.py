@@ -1,15 +1,16 @@
-"""Averages of random numbers, with their standard errors (notebook 02).
+"""Averages of random numbers, with their standard errors (notebooks 02 and 09).
 
 An estimate without its error bar is not a measurement: every function here returns both.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
 from scipy import stats
 from torch import Tensor
 
-from vae_lessons.checks import check_alike, check_tensor
+from vae_lessons.checks import check_alike, check_count, check_tensor
 from vae_lessons.gaussian import log_density
 
 
@@ -98,3 +99,31 @@ def kl_estimators(log_ratios: Tensor) -> dict[str, Tensor]:
     check_tensor("log_ratios", log_ratios)
     k3 = torch.expm1(-log_ratios) + log_ratios
     return {"k1": log_ratios, "k2": 0.5 * log_ratios**2, "k3": k3}
+
+
+def mixture_log_density(z: Tensor, mu: Tensor, log_sigma: Tensor, chunk: int = 1000) -> Tensor:
+    """log q(z) of the aggregate posterior q(z) = (1/N) Σₙ N(z; muₙ, sigmaₙ²), all N summed (notebook 09).
+
+    Args:
+        z: (S, K), float64: the squares below cancel where sigma is small.
+        mu, log_sigma: (N, K), one diagonal Gaussian for each of N examples.
+        chunk: how many z are held against all N at a time; changes memory, not the result.
+
+    Returns:
+        Tensor (S,), in nats.
+
+    Raises:
+        TypeError, ValueError: other dtypes or shapes, empty, NaN or infinite, chunk < 1.
+    """
+    check_alike(mu=mu, log_sigma=log_sigma)
+    check_tensor("z", z, ndim=2)
+    check_count("chunk", chunk)
+    if mu.ndim != 2 or z.shape[1] != mu.shape[1]:
+        raise ValueError(f"mu must have shape (N, {z.shape[1]}) like z, got {tuple(mu.shape)}")
+    if z.dtype != torch.float64 or mu.dtype != torch.float64:
+        raise TypeError(f"z and mu must be torch.float64, got {z.dtype} and {mu.dtype}")
+    precision = torch.exp(-2 * log_sigma)
+    # log N(z; mu, sigma²) summed over K, with the square multiplied out: two matrix products
+    of_mu = -0.5 * (mu**2 * precision + math.log(2 * math.pi)).sum(-1) - log_sigma.sum(-1) - math.log(len(mu))
+    parts = (part @ (mu * precision).T - 0.5 * part**2 @ precision.T + of_mu for part in z.split(chunk))
+    return torch.cat([part.logsumexp(-1) for part in parts])

@@ -22,7 +22,7 @@ from vae_lessons.checks import (
     check_unit_interval,
 )
 from vae_lessons.gaussian import kl_to_standard
-from vae_lessons.model import LinearVAE, Output, latent_loss
+from vae_lessons.model import LatentGaussian, LinearVAE, Output, latent_loss, reparameterize
 
 
 class ElboTerms(NamedTuple):
@@ -110,6 +110,21 @@ def linear_elbo(model: LinearVAE, x: Tensor, noise_var: float | Tensor) -> ElboT
     spread = (torch.exp(2 * log_sigma) * (model.decoder.weight**2).sum(0)).sum(-1)
     at_mean = gaussian_log_likelihood(x, model.decode(mu), noise_var)
     return ElboTerms(at_mean - 0.5 * spread / noise_var, kl_to_standard(mu, log_sigma))
+
+
+def elbo_of_posterior(
+    model: LatentGaussian, x: Tensor, mu: Tensor, log_sigma: Tensor, eps: Tensor, noise_var: float
+) -> Tensor:
+    """The ELBO of N(mu, sigma²) as q(z) for each image, averaged over given noise: (B,), nats (notebook 03).
+
+    Args:
+        x: (B, D).
+        mu, log_sigma: (B, K), from an encoder or anywhere else.
+        eps: (S, B, K), standard normal.
+    """
+    z = reparameterize(mu.expand_as(eps), log_sigma.expand_as(eps), eps)
+    log_likelihood = gaussian_log_likelihood(x.expand(len(eps), *x.shape), model.decode(z), noise_var)
+    return log_likelihood.mean(0) - kl_to_standard(mu, log_sigma).sum(-1)
 
 
 def reduce(per_example: Tensor, reduction: str) -> Tensor:

@@ -102,7 +102,9 @@ def has_nvidia() -> bool:
 def plan(root: Path) -> list[Step]:
     """The steps from here to a finished set-up."""
     pip = [venv_python(root), "-m", "pip", "install", "--progress-bar=off"]
-    steps = [Step("JupyterLab and the other packages", [*pip, "-e", f"{root}[test]"])]
+    # Matplotlib lists the machine's fonts once, and would say so in red in the first notebook.
+    fonts = Step("Fonts for the figures", [venv_python(root), "-c", "import matplotlib.font_manager"])
+    steps = [Step("JupyterLab and the other packages", [*pip, "-e", f"{root}[test]"]), fonts]
     if sys.platform == "linux" and not has_nvidia():
         # Linux's ordinary PyTorch brings 2.7 GB of CUDA. No retries: the index is out of reach for some machines.
         torch = next(line for line in requirements(root, "dependencies") if line.startswith("torch"))
@@ -241,7 +243,8 @@ def ready_python(root: Path, testing: bool) -> str:
 
 def child_environment(root: Path, python: str) -> dict[str, str]:
     """The variables with which the environment's own programs, kernels and this clone are found first."""
-    first = {"PATH": Path(python).parent, "PYTHONPATH": root}
+    # JupyterLab's settings for the course: sliders are saved with a page, and no question about news comes up.
+    first = {"PATH": Path(python).parent, "PYTHONPATH": root, "JUPYTER_CONFIG_PATH": root / "vae_lessons/jupyter"}
     joined = {name: os.pathsep.join(filter(None, [str(path), os.environ.get(name)])) for name, path in first.items()}
     return os.environ | joined | {"JUPYTER_PREFER_ENV_PATH": "1"}
 

@@ -18,6 +18,9 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
 
+# These sliders need no kernel: without the red broken links (of every widget) that would say otherwise.
+QUIET = "<style>.jupyter-widgets-disconnected::before {content: none !important}</style>"
+
 # Draws one picture for one value of each control; returns the text that says what it shows.
 Draw = Callable[..., str]
 
@@ -115,7 +118,7 @@ def _frame(image: Image.Image, alt: str, fig: Figure) -> widgets.HTML:
     """A picture as an <img> with alternative text, for which `widgets.Image` has no place."""
     style = f"width:{96 * fig.get_figwidth():.0f}px; max-width:100%; aspect-ratio:{image.width}/{image.height}"
     source = f"data:image/webp;base64,{_encode(image, 'webp', lossless=True, method=2, quality=50)}"
-    return widgets.HTML(f'<img decoding="sync" style="{style}" alt="{html.escape(alt)}" src="{source}">')
+    return widgets.HTML(f'{QUIET}<img decoding="sync" style="{style}" alt="{html.escape(alt)}" src="{source}">')
 
 
 def _encode(image: Image.Image, kind: str, **options) -> str:

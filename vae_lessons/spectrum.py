@@ -101,6 +101,17 @@ def optimal_elbo(eigenvalues: ArrayLike, noise_var: float, n_latents: int, beta:
     return float(log_likelihood - beta * kl_per_latent(eigenvalues, level, n_latents).sum())
 
 
+def rate_distortion(eigenvalues: ArrayLike, level: float, n_latents: int) -> tuple[float, float]:
+    """One point of the Gaussian rate–distortion curve (notebook 09): (rate [nats], squared error).
+
+    With n_latents = D this is Shannon's bound for a Gaussian source, reached by the linear VAE at
+    βσ² = level. With fewer it is the linear VAE's own curve, which leaves Shannon's where
+    level < λ_{K+1}. The slope, d rate / d error, is −1/(2 level) on both.
+    """
+    rate = kl_per_latent(eigenvalues, level, n_latents).sum()
+    return float(rate), float(error_per_direction(eigenvalues, level, n_latents).sum())
+
+
 def linear_optimum(spectrum: Spectrum, level: float, n_latents: int) -> LinearOptimum:
     """The weights of the best linear VAE at water level βσ² (unique up to a rotation of z)."""
     kept = np.maximum(_held(spectrum.eigenvalues, level, n_latents), level)

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from vae_lessons.checks import check_count, check_not_negative, check_positive, check_tensor
 from vae_lessons.model import LatentGaussian, Layer, LinearVAE, StackedLinear, reference_vae
-from vae_lessons.objective import Loss, linear_elbo, negative_elbo
+from vae_lessons.objective import Loss, elbo_of_posterior, linear_elbo, negative_elbo
 from vae_lessons.spectrum import data_spectrum, moment_points
 
 BAR = "{desc} {bar} {elapsed} < {remaining}"
@@ -139,6 +139,29 @@ def _history(records: list[tuple[Tensor, Tensor, Tensor]], interrupted: bool) ->
         empty = torch.empty(0)
         return History(empty, empty, torch.empty(0, 0), interrupted)
     return History(*(torch.stack(column) for column in zip(*records)), interrupted)
+
+
+def improve_posterior(
+    model: LatentGaussian, x: Tensor, noise_var: float, steps: int = 300, n_samples: int = 8, seed: int = 0
+) -> tuple[Tensor, Tensor]:
+    """Gradient ascent on the ELBO of each image alone, decoder frozen, from the encoder's q(z|x) (notebook 03).
+
+    Returns:
+        mu, log_sigma, each (B, K): the best Gaussian found for each image.
+    """
+    check_count("steps", steps)
+    with torch.no_grad():
+        start = model.encode(x)
+    mu, log_sigma = (t.clone().requires_grad_() for t in start)
+    generator = torch.Generator(x.device).manual_seed(seed)
+    optimizer = torch.optim.Adam([mu, log_sigma], lr=0.02)
+    with one_thread():
+        for _ in range(steps):
+            eps = torch.randn(n_samples, *mu.shape, generator=generator, dtype=x.dtype, device=x.device)
+            loss = -elbo_of_posterior(model, x, mu, log_sigma, eps, noise_var).sum()
+            mu.grad, log_sigma.grad = torch.autograd.grad(loss, [mu, log_sigma])
+            optimizer.step()
+    return mu.detach(), log_sigma.detach()
 
 
 def fit_to_optimum(model: LinearVAE, x: Tensor, noise_var: float, beta: float = 1.0, max_iter: int = 2000) -> float:
