@@ -85,6 +85,18 @@ def plot_bound(ax: Axes, elbo: float, log_evidence: float) -> None:
     ax.legend(loc="upper right")
 
 
+def plot_gradient_samples(ax: Axes, by_score: ArrayLike, by_path: ArrayLike, truth: float) -> None:
+    """Histograms of single-sample gradients of two estimators; what lies outside the axes is counted."""
+    limits = (truth - 40, truth + 40)
+    outside = float(np.mean(np.abs(np.asarray(by_score) - truth) > 40))
+    label = f"score ({outside:.0%} outside the picture)"
+    ax.hist(by_score, bins=80, range=limits, density=True, color=TRAINED, alpha=0.6, label=label)
+    ax.hist(by_path, bins=80, range=limits, density=True, color=THEORY, alpha=0.7, label="reparameterised")
+    ax.axvline(truth, color="black", linestyle=":", linewidth=1.2, label=f"true gradient {truth:g}")
+    ax.set(xlabel="one sample's gradient with respect to μ", ylabel="density", xlim=limits, yscale="log", ylim=(1e-4, 2))
+    ax.legend(loc="upper left")
+
+
 def plot_estimates(ax: Axes, estimates: ArrayLike, truth: float, predicted_std: float) -> None:
     """A histogram of repeated estimates, and the normal curve predicted for them."""
     estimates = np.asarray(estimates)
@@ -119,9 +131,9 @@ def plot_images(ax: Axes, images: ArrayLike, shape: tuple[int, int], columns: in
 def plot_history(ax_elbo: Axes, ax_kl: Axes, elbo: ArrayLike, kl: ArrayLike) -> None:
     """Per epoch: the ELBO (E,), and the KL of each latent (E, K)."""
     epochs = np.arange(1, len(np.asarray(elbo)) + 1)
-    ax_elbo.plot(epochs, elbo, color=TRAINED)
+    ax_elbo.plot(epochs, np.asarray(elbo), color=TRAINED)
     ax_elbo.set(xlabel="epoch", ylabel="ELBO [nats per digit]")
-    ax_kl.plot(epochs, kl, color=TRAINED, linewidth=1, alpha=0.7)
+    ax_kl.plot(epochs, np.asarray(kl), color=TRAINED, linewidth=1, alpha=0.7)
     ax_kl.set(xlabel="epoch", ylabel="KL [nats]", ylim=(0, None), title="one line for each latent")
 
 
@@ -193,9 +205,9 @@ def plot_rate_distortion(ax: Axes, shannon: ArrayLike, limited: ArrayLike, train
     Every argument has two columns, rate and squared error, as `spectrum.rate_distortion` returns them.
     """
     shannon, limited, trained = (np.asarray(points)[:, ::-1].T for points in (shannon, limited, trained))
-    ax.plot(*shannon, color=THEORY, label="Shannon's bound, Gaussian source")
-    ax.plot(*limited, color=THEORY, linestyle="--", linewidth=1.2, label="best linear VAE, 8 latents")
-    ax.plot(*trained, "o", color=TRAINED, label="trained MLP VAE, 8 latents", clip_on=False)
+    ax.plot(*shannon, color=THEORY, label="Shannon, Gaussian source")
+    ax.plot(*limited, color=THEORY, linestyle="--", linewidth=1.2, label="linear VAE, 8 latents")
+    ax.plot(*trained, "o", color=TRAINED, label="MLP VAE, 8 latents", clip_on=False)
     ax.set(xlabel="D: squared error [pixel² per digit]", ylabel="R: total KL [nats per digit]")
     ax.set(xlim=(0, 4.9), ylim=(0, 16))
     ax.legend(loc="upper right")
@@ -208,3 +220,45 @@ def plot_tangent(ax: Axes, rate: float, error: float, level: float, reach: float
     ends = np.array([-step, step]) / 2
     ax.plot(error + ends, rate + slope * ends, color="black", linewidth=1.2)
     ax.plot(error, rate, "s", color=THEORY, markersize=8)
+
+
+def plot_nat_price(ax: Axes, ratios: ArrayLike) -> None:
+    """Net gain ½r(1 − e^−2R) − R of R nats spent on a direction of λ/σ² = r, one curve for each r."""
+    nats = np.linspace(0, 1.5, 151)
+    styles = ("-", "--", "-.", ":")
+    for r, style in zip(np.sort(ratios)[::-1], styles):
+        color = THEORY if r > 1 else DROWNED
+        ax.plot(nats, 0.5 * r * (1 - np.exp(-2 * nats)) - nats, style, color=color, label=f"λ/σ² = {r:g}")
+    ax.axhline(0, color="black", linewidth=0.8)
+    ax.set(xlabel="nats R spent on the direction", ylabel="fit gained − R  [nats]", xlim=(0, 1.5), ylim=(-1.2, None))
+    ax.legend(loc="lower left", ncols=2)
+
+
+def plot_noise_curve(ax: Axes, noise_vars: ArrayLike, elbos: ArrayLike, noise_var: float, elbo: float) -> None:
+    """The best ELBO against σ² on a log axis, its maximum (dotted), and the point at `noise_var`."""
+    ax.plot(noise_vars, elbos, color=THEORY, label="best linear VAE")
+    ax.axvline(np.asarray(noise_vars)[np.argmax(elbos)], color=THEORY, linestyle=":", linewidth=1.2)
+    ax.plot(noise_var, elbo, "o", color=THEORY, clip_on=False)
+    ax.set(xscale="log", xlabel="σ² [pixel², log axis]", ylabel="ELBO [nats per digit]")
+
+
+def plot_kl_runs(ax: Axes, kl: ArrayLike, color: str, style: str, label: str) -> None:
+    """Total KL per epoch, (E, S): one line for each seed."""
+    kl = np.asarray(kl)
+    lines = ax.plot(np.arange(1, len(kl) + 1), kl, style, color=color, linewidth=1.2)
+    lines[0].set_label(label)
+    ax.set(xlabel="epoch", ylabel="total KL [nats per digit]", ylim=(0, None))
+    ax.legend(loc="upper right")
+
+
+def plot_trials(ax: Axes, kl: ArrayLike, gain: ArrayLike, arms: tuple[str, ...]) -> None:
+    """What each arm of a trial reached: total KL (A, S) against the ELBO gained by having z (A, S)."""
+    looks = zip(("x", "^", "s", "o"), (DROWNED, TRAINED, "#CC79A7", THEORY))
+    for arm, one_kl, one_gain, (marker, color) in zip(arms, np.asarray(kl), np.asarray(gain), looks):
+        ax.plot(one_kl, one_gain, marker, color=color, label=arm, linestyle="none", alpha=0.8)
+    ax.axhline(0, color="black", linewidth=0.8)
+    ax.set_yscale("symlog", linthresh=1)
+    ax.set(xlabel="total KL [nats per digit]", ylabel="ELBO gained by z\n[nats, symlog]", xlim=(-0.5, 12), ylim=(-3, 60))
+    ax.yaxis.set_major_locator(FixedLocator([-2, -1, 0, 1, 10, 50]))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(ScalarFormatter())

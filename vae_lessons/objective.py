@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from vae_lessons.checks import (
     check_alike,
     check_choice,
+    check_count,
     check_not_negative,
     check_positive,
     check_tensor,
@@ -58,7 +59,7 @@ def gaussian_log_likelihood(x: Tensor, x_hat: Tensor, noise_var: float | Tensor)
 
     Args:
         x, x_hat: floating-point tensors of one shape, (B, D).
-        noise_var: σ² of every pixel, a positive number or scalar tensor.
+        noise_var: σ² of every pixel, a positive number or scalar tensor; (M, 1) for a stack of M.
 
     Raises:
         TypeError, ValueError: other shapes or dtypes, NaN, or noise_var ≤ 0.
@@ -153,6 +154,121 @@ def post_loss(output: Output, x: Tensor) -> tuple[Tensor, ElboTerms]:
     implied_noise_var = x.shape[-1] / (2 * output.mu.shape[-1])
     loss = F.mse_loss(output.x_hat, x) + latent_loss(output.mu, output.log_sigma.exp())
     return loss, gaussian_elbo(output, x, implied_noise_var)
+
+
+class Recipe(NamedTuple):
+    """A loss "squared error + KL" as code writes it (notebook 06).
+
+    Attributes:
+        error, kl: how each term is reduced: "mean" over everything, "sum" over everything, or
+            "sum_mean", the sum over pixels (or latents) and then the mean over the batch.
+        error_weight, kl_weight: factors in front of them.
+    """
+
+    error: str
+    kl: str
+    error_weight: float = 1.0
+    kl_weight: float = 1.0
+
+
+class ImpliedObjective(NamedTuple):
+    """The β-ELBO that a recipe amounts to: the product level = βσ² is all that it determines."""
+
+    level: float
+
+    def beta(self, noise_var: float) -> float:
+        """β, if you believe this σ²."""
+        return self.level / noise_var
+
+    def noise_var(self, beta: float) -> float:
+        """σ², if you want this β."""
+        return self.level / beta
+
+
+def implied_objective(recipe: Recipe, n_pixels: int, n_latents: int, batch_size: int | None = None) -> ImpliedObjective:
+    """The water level βσ² = c_k/(2 c_e) of a loss c_e·|x − x̂|² + c_k·KL per example (notebook 06).
+
+    Raises:
+        ValueError: an unknown reduction, a weight that is not positive, or no `batch_size` where
+            one term is summed over the batch and the other averaged.
+    """
+    check_positive("error_weight", recipe.error_weight)
+    check_positive("kl_weight", recipe.kl_weight)
+    for_error = _coefficient("error", recipe.error, n_pixels) * recipe.error_weight
+    for_kl = _coefficient("kl", recipe.kl, n_latents) * recipe.kl_weight
+    if (recipe.error == "sum") != (recipe.kl == "sum"):
+        if batch_size is None:
+            raise ValueError("batch_size must be given: one term is summed over the batch, the other averaged")
+        for_kl *= batch_size if recipe.kl == "sum" else 1 / batch_size
+    return ImpliedObjective(for_kl / (2 * for_error))
+
+
+def _coefficient(name: str, reduction: str, size: int) -> float:
+    """What one pixel's error (or one latent's KL) counts for in a reduction, the batch aside."""
+    check_choice(name, reduction, ("mean", "sum", "sum_mean"))
+    check_count("n_pixels" if name == "error" else "n_latents", size)
+    return 1 / size if reduction == "mean" else 1.0
+
+
+def recipe_loss(recipe: Recipe) -> Loss:
+    """The recipe as a loss to train with; its ELBO terms are reported at σ² = level, β = 1."""
+
+    def loss(output: Output, x: Tensor) -> tuple[Tensor, ElboTerms]:
+        implied = implied_objective(recipe, x.shape[-1], output.mu.shape[-1], len(x))
+        terms = gaussian_elbo(output, x, implied.level)
+        error = _reduced((x - output.x_hat) ** 2, recipe.error)
+        return recipe.error_weight * error + recipe.kl_weight * _reduced(terms.kl, recipe.kl), terms
+
+    return loss
+
+
+def _reduced(table: Tensor, reduction: str) -> Tensor:
+    """A table (B, D) or (B, K) as one number, by "mean", "sum" or "sum_mean"."""
+    return table.sum(-1).mean() if reduction == "sum_mean" else getattr(table, reduction)()
+
+
+def best_noise_var(x: Tensor, x_hat: Tensor) -> Tensor:
+    """The σ² that maximises the Gaussian log likelihood of a batch: its mean squared error per pixel.
+
+    Derived in notebook 08. Source: O. Rybkin, K. Daniilidis, S. Levine, "Simple and effective VAE
+    training with calibrated decoders" (2021).
+
+    Args:
+        x: (B, D).
+        x_hat: (B, D), or (M, B, D) from a stack.
+
+    Returns:
+        Tensor (1,), or (M, 1): fits `noise_var` of `gaussian_elbo`.
+
+    Raises:
+        TypeError, ValueError: other shapes or dtypes, empty, NaN or infinite.
+    """
+    x = x.expand_as(x_hat) if x_hat.ndim == x.ndim + 1 else x
+    check_alike(x=x, x_hat=x_hat)
+    return ((x - x_hat) ** 2).mean((-2, -1)).unsqueeze(-1)
+
+
+def floored_kl(kl: Tensor, floor: float | Tensor) -> Tensor:
+    """Free bits: Σₖ max(floor, mean KL of latent k), in nats (notebook 08).
+
+    Below the floor a latent's KL has no gradient, so nothing pushes it further down.
+    Source: D. P. Kingma et al., "Improved variational inference with inverse autoregressive
+    flow" (2016), with the mean over the batch inside the maximum.
+
+    Args:
+        kl: per example and latent, (B, K) or (M, B, K).
+        floor: δ ≥ 0, nats per latent; (M,) for a stack of M.
+
+    Returns:
+        Tensor () or (M,).
+
+    Raises:
+        TypeError, ValueError: kl not floating point or not finite, floor < 0.
+    """
+    check_tensor("kl", kl)
+    check_not_negative("floor", floor)
+    floor = torch.as_tensor(floor, dtype=kl.dtype, device=kl.device).unsqueeze(-1)
+    return torch.maximum(kl.mean(-2), floor).sum(-1)
 
 
 def _for_each_model(x: Tensor, output: Output) -> Tensor:

@@ -63,7 +63,7 @@ class Sweep(NamedTuple):
 def fit(
     model: LatentGaussian,
     x: Tensor,
-    loss: Loss,
+    loss: Loss | Sequence[Loss],
     *,
     epochs: int = 40,
     batch_size: int = 64,
@@ -77,7 +77,8 @@ def fit(
         model: one model, or a stack: then `loss` gives one number each and their sum is minimised,
             which trains every model as if it were alone, since none shares a weight with another.
         x: (N, D), on the model's device.
-        loss: for example ``negative_elbo(noise_var=0.5, beta=1.0)``.
+        loss: for example ``negative_elbo(noise_var=0.5, beta=1.0)``; or a list of losses, one for
+            each epoch, of which the last serves the epochs that remain (notebook 08).
         seed: of the shuffling and of the noise eps; torch's global generator is left alone.
         progress: show a progress bar.
 
@@ -89,13 +90,17 @@ def fit(
     check_count("epochs", epochs)
     check_count("batch_size", batch_size)
     check_positive("lr", lr)
+    losses = [loss] if callable(loss) else list(loss)
+    if not losses:
+        raise ValueError("loss must be a loss or a list of at least one, got an empty list")
     generator = torch.Generator(x.device).manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
     records, interrupted = [], False
     try:
         with one_thread():
-            for _ in tqdm(range(epochs), desc=f"{epochs} epochs", bar_format=BAR, disable=not progress):
-                records.append(_epoch(model, x, loss, optimizer, batch_size, generator))
+            for epoch in tqdm(range(epochs), desc=f"{epochs} epochs", bar_format=BAR, disable=not progress):
+                now = losses[min(epoch, len(losses) - 1)]
+                records.append(_epoch(model, x, now, optimizer, batch_size, generator))
     except KeyboardInterrupt:
         interrupted = True
     return _history(records, interrupted)
@@ -152,7 +157,7 @@ def improve_posterior(
     check_count("steps", steps)
     with torch.no_grad():
         start = model.encode(x)
-    mu, log_sigma = (t.clone().requires_grad_() for t in start)
+    mu, log_sigma = (t.detach().clone().requires_grad_() for t in start)
     generator = torch.Generator(x.device).manual_seed(seed)
     optimizer = torch.optim.Adam([mu, log_sigma], lr=0.02)
     with one_thread():
@@ -251,4 +256,23 @@ def stack_copies(build: Callable[[Layer], LatentGaussian], n_models: int) -> Lat
     weights = build(nn.Linear).state_dict()
     stack = build(partial(StackedLinear, n_models))
     stack.load_state_dict({name: w.expand(n_models, *w.shape) for name, w in weights.items()})
+    return stack
+
+
+def stack_models(build: Callable[[Layer], LatentGaussian], seeds: Sequence[int]) -> LatentGaussian:
+    """One freshly drawn model for each seed, as one module of `StackedLinear` layers (notebook 08).
+
+    Models with the same seed start from the same weights.
+
+    Raises:
+        ValueError: no seeds.
+    """
+    check_count("number of seeds", len(seeds))
+    weights = []
+    with torch.random.fork_rng():
+        for seed in seeds:
+            torch.manual_seed(seed)
+            weights.append(build(nn.Linear).state_dict())
+    stack = build(partial(StackedLinear, len(seeds)))
+    stack.load_state_dict({name: torch.stack([w[name] for w in weights]) for name in weights[0]})
     return stack
