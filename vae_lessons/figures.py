@@ -159,7 +159,7 @@ def plot_spectrum(ax: Axes, eigenvalues: ArrayLike, level: float, n_latents: int
     ax.bar(index, shown, color=colours, edgecolor=np.where(above, THEORY, DROWNED))
     ax.axhspan(0, level, color=WATER, alpha=0.35)
     ax.axhline(level, color=THEORY, linewidth=1.2)
-    ax.text(0.99, 0.96, f"water level βσ² = {level:.2f}", transform=ax.transAxes, ha="right", va="top")
+    ax.text(0.99, 0.96, f"water level βσ² = {level:.2g}", transform=ax.transAxes, ha="right", va="top")
     ax.set(xlabel="principal direction i", ylabel="eigenvalue λᵢ [pixel²]")
     ax.set(xlim=(0.3, index[-1] + 0.7), ylim=(0, 1.55 * shown[0]))
 
@@ -247,7 +247,11 @@ def plot_kl_runs(ax: Axes, kl: ArrayLike, color: str, style: str, label: str) ->
     kl = np.asarray(kl)
     lines = ax.plot(np.arange(1, len(kl) + 1), kl, style, color=color, linewidth=1.2)
     lines[0].set_label(label)
-    ax.set(xlabel="epoch", ylabel="total KL [nats per digit]", ylim=(0, None))
+    ax.set_yscale("symlog", linthresh=1)
+    ax.set(xlabel="epoch", ylabel="total KL\n[nats per digit, symlog]", ylim=(-0.05, 60))
+    ax.yaxis.set_major_locator(FixedLocator([0, 0.5, 1, 10, 50]))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(ScalarFormatter())
     ax.legend(loc="upper right")
 
 
@@ -259,6 +263,39 @@ def plot_trials(ax: Axes, kl: ArrayLike, gain: ArrayLike, arms: tuple[str, ...])
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set_yscale("symlog", linthresh=1)
     ax.set(xlabel="total KL [nats per digit]", ylabel="ELBO gained by z\n[nats, symlog]", xlim=(-0.5, 12), ylim=(-3, 60))
-    ax.yaxis.set_major_locator(FixedLocator([-2, -1, 0, 1, 10, 50]))
+    ax.yaxis.set_major_locator(FixedLocator([-1, 0, 1, 10, 50]))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(ScalarFormatter())
+
+
+def plot_bound_histogram(ax: Axes, values: ArrayLike, title: str = "") -> None:
+    """Repeated draws of a bound minus log p(x): their histogram, their mean, and the exact value at 0."""
+    values = np.asarray(values)
+    weights = np.full(len(values), 1 / (0.15 * len(values)))  # a density, also where values lie outside
+    ax.hist(values, bins=np.linspace(-8, 4, 81), weights=weights, color=TRAINED, alpha=0.5)
+    ax.axvline(values.mean(), color=TRAINED, label=f"mean {values.mean():.2f}".replace("-", "−"))
+    ax.axvline(0, color=THEORY, linestyle="--", label="exact log p(x)")
+    ax.set(xlabel="bound − log p(x) [nats]", ylabel="density", xlim=(-8, 4), title=title)
+    ax.legend(loc="upper left")
+
+
+def plot_counts(ax: Axes, counts: ArrayLike, n: int, rows: tuple[str, ...], columns: tuple[str, ...]) -> None:
+    """A table of counts out of n, (R, C): "4/5" in each cell, the fuller the darker."""
+    counts = np.asarray(counts)
+    ax.imshow(counts, cmap="Blues", vmin=0, vmax=1.6 * n, aspect="auto")
+    for (row, column), count in np.ndenumerate(counts):
+        ax.text(column, row, f"{count}/{n}", ha="center", va="center")
+    ax.set_xticks(range(len(columns)), columns)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.tick_params(length=0)
+
+
+def plot_scores(ax: Axes, scores: dict[str, float], exact: float | None = None) -> None:
+    """Scores in nats, one a row: bounds as dots, the value at μ, which is no bound, as a grey cross."""
+    for row, (name, value) in enumerate(scores.items()):
+        is_bound = name != "value at μ"
+        ax.plot(value, row, "o" if is_bound else "X", color=TRAINED if is_bound else DROWNED, markersize=7)
+    if exact is not None:
+        ax.axvline(exact, color=THEORY, label="exact log p(x)")
+        ax.legend(loc="upper right")
+    ax.set(xlabel="nats per digit", yticks=range(len(scores)), yticklabels=scores, ylim=(-0.5, len(scores) - 0.5))

@@ -1,4 +1,4 @@
-"""The ELBO and what is trained from it (notebooks 03, 05 and 06).
+"""The ELBO and what is trained from it (notebooks 03, 05, 06 and 10).
 
 Terms stay per example and per latent until the last line; the reduction is always written out,
 because a mean in the wrong place changes the model that is being trained (notebook 06).
@@ -24,6 +24,7 @@ from vae_lessons.checks import (
 )
 from vae_lessons.gaussian import kl_to_standard
 from vae_lessons.model import LatentGaussian, LinearVAE, Output, latent_loss, reparameterize
+from vae_lessons.montecarlo import log_ratio
 
 
 class ElboTerms(NamedTuple):
@@ -74,8 +75,8 @@ def gaussian_log_likelihood(x: Tensor, x_hat: Tensor, noise_var: float | Tensor)
 def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
     """Σ x log p + (1−x) log(1−p), with p = sigmoid(logits), summed over pixels: (B,), nats.
 
-    A log likelihood for x in {0, 1}; for grey pixels in between it is a cross-entropy, and
-    bounds nothing (notebook 10).
+    A log likelihood for x in {0, 1}. For grey pixels in between it is a cross-entropy: no log
+    density of x, but the mean log likelihood of pixels drawn as 1 with probability x (notebook 10).
 
     Raises:
         TypeError, ValueError: other shapes or dtypes, NaN, or x outside [0, 1].
@@ -126,6 +127,45 @@ def elbo_of_posterior(
     z = reparameterize(mu.expand_as(eps), log_sigma.expand_as(eps), eps)
     log_likelihood = gaussian_log_likelihood(x.expand(len(eps), *x.shape), model.decode(z), noise_var)
     return log_likelihood.mean(0) - kl_to_standard(mu, log_sigma).sum(-1)
+
+
+def log_importance_weights(
+    model: LatentGaussian, x: Tensor, eps: Tensor, log_likelihood: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    """log p(x|z) + log p(z) − log q(z|x) at z = mu + sigma·eps: (S, B), nats (notebook 10).
+
+    Their exponentials average to p(x) over eps from N(0, 1); they themselves average to the ELBO.
+
+    Args:
+        x: (B, D).
+        eps: (S, B, K), standard normal noise.
+        log_likelihood: of pixels (S, B, D) under the decoder's output of that shape, summed over D:
+            `bernoulli_log_likelihood`, or ``partial(gaussian_log_likelihood, noise_var=0.03)``.
+
+    Raises:
+        TypeError, ValueError: see `montecarlo.log_ratio` and `log_likelihood`.
+    """
+    check_tensor("eps", eps, ndim=3)
+    mu, log_sigma = model.encode(x)
+    log_ratios = log_ratio(mu, log_sigma, eps).sum(-1)
+    x_hat = model.decode(mu + log_sigma.exp() * eps)
+    return log_likelihood(x.expand_as(x_hat), x_hat) - log_ratios
+
+
+def importance_bound(log_weights: Tensor) -> Tensor:
+    """The importance-weighted bound log (1/S) Σ weights over the first dimension, nats (notebook 10).
+
+    On average a lower bound on log p(x): the ELBO at S = 1, never lower with more draws.
+    Source: Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders" (2016).
+
+    Args:
+        log_weights: (S, ...), from `log_importance_weights`.
+
+    Returns:
+        Tensor (...).
+    """
+    check_tensor("log_weights", log_weights)
+    return log_weights.logsumexp(0) - math.log(len(log_weights))
 
 
 def reduce(per_example: Tensor, reduction: str) -> Tensor:
