@@ -45,7 +45,10 @@ def main() -> None:
     arguments = parser.parse_args()
     x = digits().x
     at_once(x, 1)  # warm-up
-    pairs = [(seconds(at_once, x, arguments.epochs), seconds(one_by_one, x, arguments.epochs)) for _ in range(arguments.pairs)]
+    pairs = [
+        (seconds(at_once, x, arguments.epochs), seconds(one_by_one, x, arguments.epochs))
+        for _ in range(arguments.pairs)
+    ]
     for name, column in zip(("all at once", "one by one"), zip(*pairs)):
         print(f"{len(BETAS)} models, {arguments.epochs} epochs, {name}: median {statistics.median(column):.1f} s")
     ratios = [slow / fast for fast, slow in pairs]

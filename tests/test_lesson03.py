@@ -65,7 +65,15 @@ def test_improving_leaves_the_model_alone():
     assert all(torch.equal(a, b) and b.grad is None for a, b in zip(before, model.parameters()))
 
 
-@given(REDUCTIONS, REDUCTIONS, st.floats(0.01, 10), st.floats(0.01, 10), st.integers(1, 6), st.integers(1, 5), st.integers(2, 9))
+@given(
+    REDUCTIONS,
+    REDUCTIONS,
+    st.floats(0.01, 10),
+    st.floats(0.01, 10),
+    st.integers(1, 6),
+    st.integers(1, 5),
+    st.integers(2, 9),
+)
 def test_a_recipe_is_the_elbo_it_implies_up_to_a_factor(error, kl, error_weight, kl_weight, d, k, b):
     """The ratio of the two coefficients, measured by changing the error and the KL alone."""
     recipe = Recipe(error, kl, error_weight, kl_weight)
@@ -106,7 +114,10 @@ def test_only_the_product_is_determined():
 
 BAD = {
     "no batch size": (Recipe("sum", "mean"), "batch_size must be given"),
-    "unknown reduction": (Recipe("batchmean", "sum"), "error must be one of 'mean', 'sum', 'sum_mean', got 'batchmean'"),
+    "unknown reduction": (
+        Recipe("batchmean", "sum"),
+        "error must be one of 'mean', 'sum', 'sum_mean', got 'batchmean'",
+    ),
     "no weight": (Recipe("sum", "sum", kl_weight=0.0), "kl_weight must be positive, got 0"),
 }
 

@@ -112,25 +112,45 @@ def test_relu_output_is_never_negative_and_the_linear_one_is():
 
 
 BAD = {
-    "wrong width": (lambda: reference_vae()(torch.zeros(2, 63)), ValueError, r"x must have shape \(B, 64\), got \(2, 63\)"),
+    "wrong width": (
+        lambda: reference_vae()(torch.zeros(2, 63)),
+        ValueError,
+        r"x must have shape \(B, 64\), got \(2, 63\)",
+    ),
     "one image without batch": (lambda: reference_vae()(torch.zeros(64)), ValueError, r"x must have shape \(B, 64\)"),
     "empty batch": (lambda: reference_vae()(torch.zeros(0, 64)), ValueError, "x must not be empty"),
-    "integer pixels": (lambda: reference_vae()(torch.zeros(2, 64, dtype=torch.uint8)), TypeError, "x must be a floating"),
+    "integer pixels": (
+        lambda: reference_vae()(torch.zeros(2, 64, dtype=torch.uint8)),
+        TypeError,
+        "x must be a floating",
+    ),
     "NaN pixel": (lambda: reference_vae()(torch.full((2, 64), math.nan)), ValueError, "x must be finite"),
     "noise of another shape": (
-        lambda: reference_vae()(torch.zeros(2, 64), eps=torch.zeros(8)), ValueError, "eps must have the shape of mu"
+        lambda: reference_vae()(torch.zeros(2, 64), eps=torch.zeros(8)),
+        ValueError,
+        "eps must have the shape of mu",
     ),
     "NumPy's float64 noise": (
-        lambda: reference_vae()(torch.zeros(2, 64), eps=torch.zeros(2, 8).double()), TypeError, "eps must have the dtype of mu"
+        lambda: reference_vae()(torch.zeros(2, 64), eps=torch.zeros(2, 8).double()),
+        TypeError,
+        "eps must have the dtype of mu",
     ),
     "no latents": (lambda: Decoder(n_latents=0), ValueError, "n_latents must be at least 1, got 0"),
     "half a unit": (lambda: Encoder(n_hidden=2.5), TypeError, "n_hidden must be an int, got float"),
-    "unknown output": (lambda: Decoder(output="tanh"), ValueError, "output must be one of 'linear', 'relu', got 'tanh'"),
+    "unknown output": (
+        lambda: Decoder(output="tanh"),
+        ValueError,
+        "output must be one of 'linear', 'relu', got 'tanh'",
+    ),
     "negative width": (
-        lambda: latent_loss(torch.zeros(1, 2), torch.tensor([[1.0, -1.0]])), ValueError, "z_stddev must be positive, got -1"
+        lambda: latent_loss(torch.zeros(1, 2), torch.tensor([[1.0, -1.0]])),
+        ValueError,
+        "z_stddev must be positive, got -1",
     ),
     "unknown reduction": (
-        lambda: latent_loss(torch.zeros(1, 2), torch.ones(1, 2), "batchmean"), ValueError, "reduction must be one of"
+        lambda: latent_loss(torch.zeros(1, 2), torch.ones(1, 2), "batchmean"),
+        ValueError,
+        "reduction must be one of",
     ),
 }
 

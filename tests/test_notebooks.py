@@ -86,7 +86,15 @@ def test_navigation_is_the_generated_one(path):
 @every_lesson
 def test_lessons_open_and_close_as_the_design_says(path):
     text = prose(path)
-    for part in ("**When you are done, you can**", "**You need**", "**Time:**", "**Predict", "## Summary", "## Exercises", "## References"):
+    for part in (
+        "**When you are done, you can**",
+        "**You need**",
+        "**Time:**",
+        "**Predict",
+        "## Summary",
+        "## Exercises",
+        "## References",
+    ):
         assert part in text, part
     assert re.search(r"^# \d\d · .+\?$", text, re.MULTILINE), "the title is a question"
 

@@ -32,7 +32,13 @@ def test_every_package_has_both_bounds():
 
 def test_every_package_imported_is_asked_for():
     """Whatever the package, the tools and the benchmarks import is listed, or comes with Python."""
-    names = {"PIL": "pillow", "sklearn": "scikit-learn", "IPython": "ipykernel", "nbformat": "jupyterlab", "nbclient": "jupyterlab"}
+    names = {
+        "PIL": "pillow",
+        "sklearn": "scikit-learn",
+        "IPython": "ipykernel",
+        "nbformat": "jupyterlab",
+        "nbclient": "jupyterlab",
+    }
     asked = {re.match(r"[\w-]+", line)[0] for line in requirements(ROOT, "dependencies")}
     for folder in ("vae_lessons", "tools", "benchmarks"):
         for path in (ROOT / folder).glob("*.py"):

@@ -23,7 +23,8 @@ def test_eigenvalues_are_scikit_learns():
 
 
 @pytest.mark.parametrize(
-    ("beta", "kl"), [(1.0, [0.1674, 0.1228, 0.0509, 0, 0, 0, 0, 0]), (0.5, [0.5140, 0.4694, 0.3974, 0.2283, 0.0410, 0, 0, 0])]
+    ("beta", "kl"),
+    [(1.0, [0.1674, 0.1228, 0.0509, 0, 0, 0, 0, 0]), (0.5, [0.5140, 0.4694, 0.3974, 0.2283, 0.0410, 0, 0, 0])],
 )
 def test_reference_kl_per_latent(beta, kl):
     assert sp.kl_per_latent(SPECTRUM.eigenvalues, beta * 0.5, 8) == pytest.approx(kl, abs=5e-5)
@@ -66,7 +67,9 @@ def test_latents_live_exactly_above_the_water(level):
 def test_rate_falls_and_error_rises_with_the_water(one, other):
     low, high = sorted((one, other))
     assert sp.kl_per_latent(SPECTRUM.eigenvalues, low, 8).sum() >= sp.kl_per_latent(SPECTRUM.eigenvalues, high, 8).sum()
-    assert (sp.error_per_direction(SPECTRUM.eigenvalues, low, 8) <= sp.error_per_direction(SPECTRUM.eigenvalues, high, 8)).all()
+    assert (
+        sp.error_per_direction(SPECTRUM.eigenvalues, low, 8) <= sp.error_per_direction(SPECTRUM.eigenvalues, high, 8)
+    ).all()
 
 
 @pytest.mark.parametrize("level", [0.03, 0.2, 0.5, 0.6, 0.8])

@@ -136,7 +136,11 @@ BAD = {
         (FloatingPointError, ValueError),
         "the loss became|must be finite",
     ),
-    "float32 optimum": (lambda: fit_to_optimum(LinearVAE(), X, 0.5), TypeError, "x must be torch.float64, got torch.float32"),
+    "float32 optimum": (
+        lambda: fit_to_optimum(LinearVAE(), X, 0.5),
+        TypeError,
+        "x must be torch.float64, got torch.float32",
+    ),
     "negative beta": (lambda: sweep(X, [1.0, -1.0]), ValueError, "betas must not be negative, got -1"),
     "no betas": (lambda: sweep(X, []), ValueError, "betas must not be empty"),
     "split too far": (lambda: split(digits(), 1797), ValueError, "n_test must lie between 1 and 1796, got 1797"),

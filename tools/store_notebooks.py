@@ -136,7 +136,9 @@ def keep_shown_widgets(notebook: NotebookNode) -> None:
     if not stored:
         return
     state = stored["state"]
-    shown = [output.data[WIDGET_VIEW]["model_id"] for _, output in outputs(notebook) if WIDGET_VIEW in output.get("data", {})]
+    shown = [
+        output.data[WIDGET_VIEW]["model_id"] for _, output in outputs(notebook) if WIDGET_VIEW in output.get("data", {})
+    ]
     kept = reachable(state, shown)
     links = {key for key, model in state.items() if model["model_name"] == "LinkModel" and references(model) <= kept}
     stored["state"] = {key: state[key] for key in state if key in kept | links}

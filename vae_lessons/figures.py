@@ -93,7 +93,9 @@ def plot_gradient_samples(ax: Axes, by_score: ArrayLike, by_path: ArrayLike, tru
     ax.hist(by_score, bins=80, range=limits, density=True, color=TRAINED, alpha=0.6, label=label)
     ax.hist(by_path, bins=80, range=limits, density=True, color=THEORY, alpha=0.7, label="reparameterised")
     ax.axvline(truth, color="black", linestyle=":", linewidth=1.2, label=f"true gradient {truth:g}")
-    ax.set(xlabel="one sample's gradient with respect to μ", ylabel="density", xlim=limits, yscale="log", ylim=(1e-4, 2))
+    ax.set(
+        xlabel="one sample's gradient with respect to μ", ylabel="density", xlim=limits, yscale="log", ylim=(1e-4, 2)
+    )
     ax.legend(loc="upper left")
 
 
@@ -262,7 +264,9 @@ def plot_trials(ax: Axes, kl: ArrayLike, gain: ArrayLike, arms: tuple[str, ...])
         ax.plot(one_kl, one_gain, marker, color=color, label=arm, linestyle="none", alpha=0.8)
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set_yscale("symlog", linthresh=1)
-    ax.set(xlabel="total KL [nats per digit]", ylabel="ELBO gained by z\n[nats, symlog]", xlim=(-0.5, 12), ylim=(-3, 60))
+    ax.set(
+        xlabel="total KL [nats per digit]", ylabel="ELBO gained by z\n[nats, symlog]", xlim=(-0.5, 12), ylim=(-3, 60)
+    )
     ax.yaxis.set_major_locator(FixedLocator([-1, 0, 1, 10, 50]))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(ScalarFormatter())
@@ -299,3 +303,27 @@ def plot_scores(ax: Axes, scores: dict[str, float], exact: float | None = None) 
         ax.axvline(exact, color=THEORY, label="exact log p(x)")
         ax.legend(loc="upper right")
     ax.set(xlabel="nats per digit", yticks=range(len(scores)), yticklabels=scores, ylim=(-0.5, len(scores) - 0.5))
+
+
+def plot_table(ax: Axes, values: ArrayLike, names: list[str]) -> None:
+    """A square table of scores in nats, negative ones, the darker the nearer to 0."""
+    values = np.asarray(values)
+    ax.imshow(values, cmap="Blues", vmin=1.2 * values.min(), vmax=0.5 * values.max())
+    for (row, column), value in np.ndenumerate(values):
+        ax.text(column, row, f"{value:.1f}".replace("-", "−"), ha="center", va="center", fontsize=12)
+    places = range(len(names))
+    ax.set(xticks=places, xticklabels=names, yticks=places, yticklabels=names)
+
+
+def plot_split(
+    ax: Axes, betas: ArrayLike, information: ArrayLike, mismatch: ArrayLike, kl: ArrayLike, ceiling: float
+) -> None:
+    """For each β the two parts of the KL as stacked bars, the closed form as a dot; I ≤ ceiling = log N."""
+    position = np.arange(len(np.asarray(betas)))
+    ax.bar(position, information, color=THEORY, label="I(X; Z): information")
+    ax.bar(position, mismatch, bottom=information, color=DROWNED, label="KL(q(z)‖p(z)): mismatch")
+    ax.plot(position, kl, "o", color=TRAINED, label="mean KL, closed form")
+    ax.axhline(ceiling, color="black", linestyle=":", linewidth=1.2)
+    ax.text(position[-1] + 0.4, ceiling + 0.2, f"log N = {ceiling:.2f} nats", ha="right", va="bottom")
+    ax.set(xticks=position, xticklabels=betas, xlabel="β", ylabel="[nats per digit]")
+    ax.legend(loc="upper right")

@@ -52,7 +52,12 @@ class Decoder(nn.Module):
     """
 
     def __init__(
-        self, n_latents: int = 8, n_hidden: int = 100, n_pixels: int = 64, output: str = "linear", layer: Layer = nn.Linear
+        self,
+        n_latents: int = 8,
+        n_hidden: int = 100,
+        n_pixels: int = 64,
+        output: str = "linear",
+        layer: Layer = nn.Linear,
     ):
         super().__init__()
         _check_sizes(n_latents=n_latents, n_hidden=n_hidden, n_pixels=n_pixels)

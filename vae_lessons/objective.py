@@ -145,7 +145,6 @@ def log_importance_weights(
     Raises:
         TypeError, ValueError: see `montecarlo.log_ratio` and `log_likelihood`.
     """
-    check_tensor("eps", eps, ndim=3)
     mu, log_sigma = model.encode(x)
     log_ratios = log_ratio(mu, log_sigma, eps).sum(-1)
     x_hat = model.decode(mu + log_sigma.exp() * eps)
@@ -169,7 +168,7 @@ def importance_bound(log_weights: Tensor) -> Tensor:
 
 
 def reduce(per_example: Tensor, reduction: str) -> Tensor:
-    """"mean" or "sum" over examples (the last dimension), or "none"."""
+    """ "mean" or "sum" over examples (the last dimension), or "none"."""
     check_choice("reduction", reduction, ("mean", "sum", "none"))
     return per_example if reduction == "none" else getattr(per_example, reduction)(-1)
 

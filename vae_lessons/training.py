@@ -121,7 +121,12 @@ def one_thread() -> Iterator[None]:
 
 
 def _epoch(
-    model: LatentGaussian, x: Tensor, loss: Loss, optimizer: torch.optim.Optimizer, batch_size: int, generator: torch.Generator
+    model: LatentGaussian,
+    x: Tensor,
+    loss: Loss,
+    optimizer: torch.optim.Optimizer,
+    batch_size: int,
+    generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """One pass over x: the means over its examples of the loss, the log likelihood and the KL."""
     totals = None
