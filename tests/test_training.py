@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from vae_lessons.data import digits, split
-from vae_lessons.model import LinearVAE, reference_vae
+from vae_lessons.model import LinearVAE, StackedLinear, reference_vae
 from vae_lessons.objective import gaussian_elbo, negative_elbo, post_loss
 from vae_lessons.spectrum import data_spectrum, kl_per_latent, optimal_elbo
-from vae_lessons.training import fit, fit_to_optimum, sweep
+from vae_lessons.training import fit, fit_to_optimum, sweep, useful_threads
 
 X = digits().x
 SHORT = {"epochs": 2, "progress": False}
@@ -108,6 +108,15 @@ def test_the_number_of_threads_is_given_back():
     before = torch.get_num_threads()
     fit(fresh(), X[:64], negative_elbo(), **SHORT)
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(("load", "stacked", "expected"), [(0.1, True, 4), (0.1, False, 1), (3.9, True, 1)])
+def test_threads_are_used_for_a_stack_on_an_idle_machine_only(monkeypatch, load, stacked, expected):
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, load, load))
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    model = reference_vae(layer=lambda n_in, n_out: StackedLinear(2, n_in, n_out)) if stacked else reference_vae()
+    assert useful_threads(model) == expected
 
 
 def test_the_posts_loss_collapses_to_the_mean_image():

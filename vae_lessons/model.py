@@ -42,7 +42,7 @@ class Encoder(nn.Module):
         self.linear2 = layer(n_hidden, n_features)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.linear2(torch.relu(self.linear1(x))))
+        return torch.relu_(self.linear2(torch.relu_(self.linear1(x))))  # in place: saves memory traffic
 
 
 class Decoder(nn.Module):
@@ -68,7 +68,7 @@ class Decoder(nn.Module):
         self.output = OUTPUTS[output]()
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.output(self.linear2(torch.relu(self.linear1(z))))
+        return self.output(self.linear2(torch.relu_(self.linear1(z))))
 
 
 class LatentGaussian(nn.Module):

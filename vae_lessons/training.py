@@ -1,5 +1,6 @@
 """Fit one model, many at once, or the linear one to its optimum (notebooks 05 and 07)."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -97,7 +98,7 @@ def fit(
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
     records, interrupted = [], False
     try:
-        with one_thread():
+        with threads(useful_threads(model)):
             for epoch in tqdm(range(epochs), desc=f"{epochs} epochs", bar_format=BAR, disable=not progress):
                 now = losses[min(epoch, len(losses) - 1)]
                 records.append(_epoch(model, x, now, optimizer, batch_size, generator))
@@ -107,17 +108,25 @@ def fit(
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use one CPU thread: for matrices this small, threads mostly wait for each other.
-
-    On an idle machine that costs a little; where another program is busy it saves minutes.
-    """
+def threads(n: int) -> Iterator[None]:
+    """Let torch use n CPU threads, then give back as many as it had."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(n)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def useful_threads(model: LatentGaussian) -> int:
+    """How many threads pay: one for a single model, all for a stack on a machine with nothing else to do.
+
+    One model's matrices are so small that threads mostly wait for each other; and where another
+    program wants the same cores they wait for long: 80 s were measured for a sweep of 10 s.
+    """
+    is_stack = any(isinstance(module, StackedLinear) for module in model.modules())
+    is_idle = hasattr(os, "getloadavg") and os.getloadavg()[0] + 0.5 < (os.cpu_count() or 1)
+    return torch.get_num_threads() if is_stack and is_idle else 1
 
 
 def _epoch(
@@ -165,7 +174,7 @@ def improve_posterior(
     mu, log_sigma = (t.detach().clone().requires_grad_() for t in start)
     generator = torch.Generator(x.device).manual_seed(seed)
     optimizer = torch.optim.Adam([mu, log_sigma], lr=0.02)
-    with one_thread():
+    with threads(1):
         for _ in range(steps):
             eps = torch.randn(n_samples, *mu.shape, generator=generator, dtype=x.dtype, device=x.device)
             loss = -elbo_of_posterior(model, x, mu, log_sigma, eps, noise_var).sum()
@@ -211,7 +220,7 @@ def fit_to_optimum(model: LinearVAE, x: Tensor, noise_var: float, beta: float = 
         loss.backward()
         return loss
 
-    with one_thread():
+    with threads(1):
         optimizer.step(step)
     with torch.no_grad():
         return linear_elbo(model, x, noise_var).weighted(beta).mean().item()
