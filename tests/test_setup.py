@@ -275,7 +275,9 @@ def test_trouble_is_one_line_and_exit_code_1(clone, monkeypatch, capsys, trouble
 def test_pytest_gets_the_options_and_the_environment_and_its_exit_code_is_returned(clone):
     clone.run("test")
     clone.answer(pytest={"code": 5})
-    assert clone.run("test", "-k", "one") == (5, [["pytest", "--nbval", "-k", "one", str(clone.venv / "bin")]])
+    workers = ["-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile"]
+    command = ["pytest", "--nbval", *workers, "-k", "one", str(clone.venv / "bin")]
+    assert clone.run("test", "-k", "one") == (5, [command])
 
 
 def test_an_environment_that_has_the_packages_is_used_as_it_is(clone, monkeypatch):

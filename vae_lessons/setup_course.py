@@ -342,7 +342,13 @@ def open_course(root: Path, python: str, options: list[str]) -> int:
 def run_tests(root: Path, python: str, options: list[str]) -> int:
     """Run pytest over the tests and the notebooks; return its exit code."""
     signal.signal(signal.SIGINT, lambda *_: None)  # pytest answers Ctrl-C itself, with its summary
-    command = [python, "-m", "pytest", "--nbval", *options]
+    workers = [
+        "-n",
+        str(min(os.cpu_count() or 1, 4)),
+        "--dist",
+        "loadfile",
+    ]  # a notebook needs one kernel for all its cells
+    command = [python, "-m", "pytest", "--nbval", *workers, *options]
     return subprocess.call(command, cwd=root, env=child_environment(root, python))
 
 
