@@ -257,20 +257,9 @@ def sweep(
     def build(layer: Layer) -> LatentGaussian:
         return reference_vae(x.shape[1], n_latents, n_hidden, layer=layer).to(x.device, x.dtype)
 
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        stack = stack_copies(build, len(betas))
+    stack = stack_models(build, [seed] * len(betas))
     history = fit(stack, x, negative_elbo(noise_var, betas), seed=seed, **options)
     return Sweep(betas, stack, history, build)
-
-
-def stack_copies(build: Callable[[Layer], LatentGaussian], n_models: int) -> LatentGaussian:
-    """M copies of one freshly drawn model as one module of `StackedLinear` layers."""
-    check_count("n_models", n_models)
-    weights = build(nn.Linear).state_dict()
-    stack = build(partial(StackedLinear, n_models))
-    stack.load_state_dict({name: w.expand(n_models, *w.shape) for name, w in weights.items()})
-    return stack
 
 
 def stack_models(build: Callable[[Layer], LatentGaussian], seeds: Sequence[int]) -> LatentGaussian:
