@@ -51,21 +51,21 @@ def test_one_control_has_the_right_picture_at_every_position():
     values = [0.2, 0.4, 0.9]
     slider = grey_slider(Control("g", values, start=1, style=".1f"))
     assert slider.sliders[0].options == ("0.2", "0.4", "0.9") and slider.sliders[0].label == "0.4"
-    assert slider.stack.selected_index == 1
-    assert [shade(frame) for frame in slider.stack.children] == pytest.approx(values, abs=0.01)
-    assert [frame_alt(f) for f in slider.stack.children] == [f"shade &quot;{v}&quot;" for v in values]
-    link = (slider.sliders[0].model_id, "index", slider.stack.model_id, "selected_index")
+    assert slider.pictures.selected_index == 1
+    assert [shade(frame) for frame in slider.pictures.children] == pytest.approx(values, abs=0.01)
+    assert [frame_alt(f) for f in slider.pictures.children] == [f"shade &quot;{v}&quot;" for v in values]
+    link = (slider.sliders[0].model_id, "index", slider.pictures.model_id, "selected_index")
     assert link in links()
 
 
 def test_two_controls_nest():
     slider = grey_slider(Control("a", [0.1, 0.5], style=".1f"), Control("b", [0.0, 0.2, 0.4], start=2, style=".1f"))
-    for i, inner in enumerate(slider.stack.children):
+    for i, inner in enumerate(slider.pictures.children):
         assert inner.selected_index == 2
         for j, frame in enumerate(inner.children):
             assert shade(frame) == pytest.approx([0.1, 0.5][i] + [0.0, 0.2, 0.4][j], abs=0.01)
         assert (slider.sliders[1].model_id, "index", inner.model_id, "selected_index") in links()
-    assert (slider.sliders[0].model_id, "index", slider.stack.model_id, "selected_index") in links()
+    assert (slider.sliders[0].model_id, "index", slider.pictures.model_id, "selected_index") in links()
 
 
 def test_the_picture_for_places_without_widgets_is_the_first_shown():

@@ -1,22 +1,27 @@
 """Pure drawing: every function takes the axes and the numbers, and keeps nothing.
 
 The look (sizes, type, colours) is in course.mplstyle: ``plt.style.use("vae_lessons.course")``.
-Blue is theory or the exact value, vermilion is measured or trained, grey is drowned.
+Blue is theory or the exact value, orange is measured or trained, grey is drowned. In greyscale they
+are dark, light and middle; tests/test_sliders.py computes how far apart, for colour-blind eyes too.
 """
 
 import io
+from typing import NamedTuple
 
 import numpy as np
 from IPython.display import display
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse
+from matplotlib.lines import Line2D
+from matplotlib.patches import Ellipse, Rectangle
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-THEORY, TRAINED, WATER, DROWNED = "#0072B2", "#D55E00", "#56B4E9", "#8A8A8A"
+THEORY, TRAINED, WATER, DROWNED = "#004A86", "#E87200", "#56B4E9", "#6E6E6E"
 
 
 def show(fig: Figure, alt: str) -> None:
@@ -149,32 +154,105 @@ def plot_latent_map(ax: Axes, z: ArrayLike, labels: ArrayLike, names: tuple[str,
     ax.set(xlabel=names[0], ylabel=names[1])
 
 
-def plot_spectrum(ax: Axes, eigenvalues: ArrayLike, level: float, n_latents: int, n_shown: int = 16) -> None:
+class Spectrum(NamedTuple):
+    """What `plot_spectrum` drew: moved by `move_water`."""
+
+    bars: BarContainer
+    water: Rectangle
+    surface: Line2D
+    label: Text
+
+
+def plot_spectrum(ax: Axes, eigenvalues: ArrayLike, level: float, n_latents: int, n_shown: int = 16) -> Spectrum:
     """The signature: eigenvalues as bars, the water level βσ² over them, what drowned in grey.
 
     A bar above the water that has no latent, because K are taken, is hollow.
     """
     shown = np.asarray(eigenvalues)[:n_shown]
     index = np.arange(1, len(shown) + 1)
-    above, has_latent = shown > level, index <= n_latents
-    colours = np.select([above & has_latent, above], [THEORY, "white"], DROWNED)
-    ax.bar(index, shown, color=colours, edgecolor=np.where(above, THEORY, DROWNED))
-    ax.axhspan(0, level, color=WATER, alpha=0.35)
-    ax.axhline(level, color=THEORY, linewidth=1.2)
-    ax.text(0.99, 0.96, f"water level βσ² = {level:.2g}", transform=ax.transAxes, ha="right", va="top")
+    bars = ax.bar(index, shown)
+    water = ax.add_patch(Rectangle((0, 0), 1, level, transform=ax.get_yaxis_transform(), color=WATER, alpha=0.35))
+    surface = ax.axhline(level, color=THEORY, linewidth=1.2)
+    label = ax.text(0.99, 0.96, "", transform=ax.transAxes, ha="right", va="top")
     ax.set(xlabel="principal direction i", ylabel="eigenvalue λᵢ [pixel²]")
     ax.set(xlim=(0.3, index[-1] + 0.7), ylim=(0, 1.55 * shown[0]))
+    artists = Spectrum(bars, water, surface, label)
+    move_water(artists, level, n_latents)
+    return artists
 
 
-def plot_kl_per_latent(ax: Axes, theory: ArrayLike, trained: ArrayLike | None = None) -> None:
-    """KL of each latent: theory as bars, the trained model's, sorted, as dots."""
-    theory = np.asarray(theory)
-    index = np.arange(1, len(theory) + 1)
-    ax.bar(index, theory, color=THEORY, label="theory (linear VAE)")
+def move_water(artists: Spectrum, level: float, n_latents: int) -> None:
+    """Raise or lower the water of `plot_spectrum`."""
+    for index, bar in enumerate(artists.bars):
+        above = bar.get_height() > level
+        bar.set_facecolor(DROWNED if not above else THEORY if index < n_latents else "white")
+        bar.set_edgecolor(THEORY if above else DROWNED)
+    artists.water.set_height(level)
+    artists.surface.set_ydata([level, level])
+    artists.label.set_text(f"water level βσ² = {level:.2g}")
+
+
+def plot_errors(ax: Axes, errors: ArrayLike) -> Line2D:
+    """Squared error left in each principal direction, as dots over `plot_spectrum`: move with ``set_ydata``."""
+    index = np.arange(1, len(np.asarray(errors)) + 1)
+    return ax.plot(index, errors, "o", color=TRAINED, label="error of the trained model")[0]
+
+
+class KLPerLatent(NamedTuple):
+    """What `plot_kl_per_latent` drew: moved by `move_kl_per_latent`."""
+
+    bars: BarContainer
+    dots: Line2D | None
+
+
+def plot_kl_per_latent(
+    ax: Axes, theory: ArrayLike, trained: ArrayLike | None = None, name: str = "trained MLP VAE"
+) -> KLPerLatent:
+    """KL of each latent: theory as bars, the trained model's (called `name`), sorted, as dots."""
+    index = np.arange(1, len(np.asarray(theory)) + 1)
+    bars, dots = ax.bar(index, theory, color=THEORY, label="theory (linear VAE)"), None
     if trained is not None:
-        ax.plot(index, np.sort(trained)[::-1], "o", color=TRAINED, clip_on=False, label="trained MLP VAE")
+        (dots,) = ax.plot(index, index, "o", color=TRAINED, clip_on=False, label=name)
     ax.set(xlabel="latent, largest KL first", ylabel="KL [nats per digit]", xticks=index)
     ax.legend(loc="upper right")
+    artists = KLPerLatent(bars, dots)
+    move_kl_per_latent(artists, theory, trained)
+    return artists
+
+
+def move_kl_per_latent(artists: KLPerLatent, theory: ArrayLike, trained: ArrayLike | None = None) -> None:
+    """New numbers for `plot_kl_per_latent`."""
+    for bar, height in zip(artists.bars, np.asarray(theory)):
+        bar.set_height(height)
+    if trained is not None:
+        artists.dots.set_ydata(np.sort(trained)[::-1])
+
+
+class Race(NamedTuple):
+    """What `plot_race` drew: moved by `move_race`."""
+
+    theory: Line2D
+    trained: Line2D
+
+
+def plot_race(ax: Axes, reach: int) -> Race:
+    """Total KL over the last `reach` steps of a training that goes on; empty at first."""
+    (theory,) = ax.plot([], [], color=THEORY, label="theory at this β")
+    (trained,) = ax.plot([], [], color=TRAINED, label="training")
+    ax.set_yscale("symlog", linthresh=1)
+    ax.set(xlabel="steps ago", ylabel="total KL\n[nats per digit, symlog]", xlim=(-reach, 0), ylim=(-0.05, 30))
+    ax.yaxis.set_major_locator(FixedLocator([0, 0.5, 1, 3, 10]))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(ScalarFormatter())
+    ax.legend(loc="upper left")
+    return Race(theory, trained)
+
+
+def move_race(artists: Race, steps: ArrayLike, theory: ArrayLike, trained: ArrayLike) -> None:
+    """Total KL in theory and in training at each of `steps`, the last of which is now."""
+    ago = np.asarray(steps) - steps[-1]
+    artists.theory.set_data(ago, theory)
+    artists.trained.set_data(ago, trained)
 
 
 def plot_total_kl(

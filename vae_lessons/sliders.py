@@ -1,47 +1,87 @@
-"""Sliders whose pictures are drawn once and switched in the browser (first used in notebook 00).
+"""The two kinds of slider: pictures drawn beforehand (notebook 00), and pictures drawn as you move (notebook 07).
 
-A `Stack` holds every picture and `jslink` ties its index to the slider, so a move asks nothing
-of the kernel: it works in a notebook that was only opened, and in exported HTML.
+*Frames* need no kernel: a `Stack` holds every picture and `jslink` ties its index to the slider, so
+they move in a notebook that was only opened, and in exported HTML. *Live* sliders ask the kernel
+for every picture: for values in between, and for more of them than could be drawn beforehand.
 """
 
-import base64
 import html
-import io
+import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
 import ipywidgets as widgets
-import numpy as np
 from IPython.display import display
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
 
-# These sliders need no kernel: without the red broken links (of every widget) that would say otherwise.
-QUIET = "<style>.jupyter-widgets-disconnected::before {content: none !important}</style>"
+from vae_lessons.pictures import Canvas, draw_image, encode, img_tag, quick_img_tag
 
-# Draws one picture for one value of each control; returns the text that says what it shows.
+# Frames need no kernel: without the red broken links that ipywidgets puts where there is none.
+QUIET = "<style>.vae-frames .jupyter-widgets-disconnected::before {content: none !important}</style>"
+# Live sliders do need one, and say so exactly where there is none.
+NOTE = """<style>.vae-note {display: none} .jupyter-widgets-disconnected .vae-note {display: block}</style>
+<div class="vae-note">This picture is computed while you move: run the notebook up to here to bring it to life.</div>"""
+
+# Shows one value of each control in the figure; returns the text that says what is to be seen.
 Draw = Callable[..., str]
 
 
 class Control(NamedTuple):
-    """One slider.
+    """One slider over ready-made pictures.
 
     Attributes:
         symbol: what is written before it, "β".
         values: its positions, two or more.
         start: the position shown first, as an index into `values`.
         style: how a value is written, as in ``format(value, style)``.
+        unit: written after the symbol, in brackets; empty for a pure number.
     """
 
     symbol: str
     values: Sequence[float]
     start: int = 0
     style: str = ".2f"
+    unit: str = ""
 
     def labels(self) -> list[str]:
         return [format(value, self.style) for value in self.values]
+
+
+class Range(NamedTuple):
+    """One slider over an interval, for live pictures; `symbol`, `style` and `unit` as in `Control`.
+
+    Attributes:
+        low, high: its ends.
+        start: the value shown first.
+        step: the distance between two positions, which is what an arrow key moves.
+    """
+
+    symbol: str
+    low: float
+    high: float
+    start: float
+    step: float = 0.01
+    style: str = ".2f"
+    unit: str = ""
+
+
+class _Pictured(widgets.VBox):
+    """Sliders and a picture, which is also what places without widgets show (GitHub, untrusted notebooks)."""
+
+    first: Image.Image
+    controls: tuple[Control, ...] | tuple[Range, ...]
+
+    def _repr_mimebundle_(self, **kwargs) -> dict:
+        names = " and ".join(control.symbol for control in self.controls)
+        fallback = {"image/png": encode(self.first, "png"), "text/plain": f"A picture with a slider for {names}."}
+        return {**super()._repr_mimebundle_(**kwargs), **fallback}
+
+
+# Frames ----------------------------------------------------------------------------------------
 
 
 def show_frames(fig: Figure, draw: Draw, *controls: Control) -> "FrameSlider":
@@ -63,41 +103,41 @@ def show_frames(fig: Figure, draw: Draw, *controls: Control) -> "FrameSlider":
     return slider
 
 
-class FrameSlider(widgets.VBox):
-    """Sliders over ready-made pictures; where no widgets are shown, the first picture."""
+class FrameSlider(_Pictured):
+    """Sliders over ready-made pictures."""
 
     def __init__(self, fig: Figure, draw: Draw, controls: Sequence[Control]):
         if not 1 <= len(controls) <= 2:
             raise ValueError(f"controls must be one or two, got {len(controls)}")
         for control in controls:
-            _check(control)
+            _check_control(control)
         self.fig, self.draw, self.controls = fig, draw, tuple(controls)
+        started = time.perf_counter()
         self.first, alt = _picture(fig, draw, [control.values[control.start] for control in controls])
         fig.set_layout_engine("none")  # laid out once: axes that stay put, and twice the speed
-        super().__init__([_frame(self.first, alt, fig)])
+        super().__init__([widgets.HTML(img_tag(self.first, alt, fig))])
+        self.seconds_each = time.perf_counter() - started
+        self.add_class("vae-frames")
 
     def draw_all(self) -> None:
-        """Draw every picture behind a progress bar, then put the sliders in its place."""
+        """Draw every picture, behind a progress bar if it takes longer than a second; then bring the sliders."""
         every = list(product(*(control.values for control in self.controls)))
         bar = widgets.IntProgress(max=len(every), description="drawing")
-        self.children = (bar, *self.children)
-        pictures = []
+        if len(every) * self.seconds_each > 1:
+            self.children = (bar, *self.children)
+        tags = []
         for values in every:
-            pictures.append(_frame(*_picture(self.fig, self.draw, values), self.fig))
+            image, alt = _picture(self.fig, self.draw, values)
+            tags.append(QUIET + img_tag(image, alt, self.fig))
             bar.value += 1
         plt.close(self.fig)
-        self.sliders = tuple(_slider(control) for control in self.controls)
-        self.stack = _nest(iter(pictures), self.sliders)
-        self.children = (*self.sliders, self.stack)
-
-    def _repr_mimebundle_(self, **kwargs) -> dict:
-        """The live widget for Jupyter, and a PNG for places that show none (GitHub, untrusted)."""
-        names = " and ".join(control.symbol for control in self.controls)
-        fallback = {"image/png": _encode(self.first, "png"), "text/plain": f"A picture with a slider for {names}."}
-        return {**super()._repr_mimebundle_(**kwargs), **fallback}
+        self.sliders = tuple(_selection(control) for control in self.controls)
+        switch = _stack if hasattr(widgets, "Stack") else _by_kernel
+        self.pictures = switch(iter(tags), self.sliders)
+        self.children = (*self.sliders, self.pictures)
 
 
-def _check(control: Control) -> None:
+def _check_control(control: Control) -> None:
     labels = control.labels()
     if len(labels) < 2 or len(set(labels)) < len(labels):
         raise ValueError(f"values of {control.symbol} must be two or more, written differently, got {labels}")
@@ -110,34 +150,108 @@ def _picture(fig: Figure, draw: Draw, values: Sequence[float]) -> tuple[Image.Im
     for ax in fig.axes:
         ax.clear()
     alt = draw(*values)
-    fig.canvas.draw()
-    return Image.fromarray(np.asarray(fig.canvas.buffer_rgba())).convert("RGB"), alt
+    return draw_image(fig), alt
 
 
-def _frame(image: Image.Image, alt: str, fig: Figure) -> widgets.HTML:
-    """A picture as an <img> with alternative text, for which `widgets.Image` has no place."""
-    style = f"width:{96 * fig.get_figwidth():.0f}px; max-width:100%; aspect-ratio:{image.width}/{image.height}"
-    source = f"data:image/webp;base64,{_encode(image, 'webp', lossless=True, method=2, quality=50)}"
-    return widgets.HTML(f'{QUIET}<img decoding="sync" style="{style}" alt="{html.escape(alt)}" src="{source}">')
+def _selection(control: Control) -> widgets.SelectionSlider:
+    return widgets.SelectionSlider(options=control.labels(), index=control.start, **_look(control))
 
 
-def _encode(image: Image.Image, kind: str, **options) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return base64.b64encode(buffer.getvalue()).decode()
-
-
-def _slider(control: Control) -> widgets.SelectionSlider:
+def _look(control: Control | Range) -> dict:
+    """What all sliders have in common: the symbol and its unit before them, and their width."""
+    label = f"{control.symbol} [{control.unit}]" if control.unit else control.symbol
     layout = widgets.Layout(width="520px", max_width="100%")
-    return widgets.SelectionSlider(
-        options=control.labels(), index=control.start, description=control.symbol, layout=layout
-    )
+    return {"description": label, "layout": layout}
 
 
-def _nest(pictures: Iterator[widgets.HTML], sliders: Sequence[widgets.SelectionSlider]) -> widgets.Stack:
+def _stack(tags: Iterator[str], sliders: Sequence[widgets.SelectionSlider]) -> widgets.Stack:
     """Stacks inside stacks, one level for each slider, in the order of `itertools.product`."""
     slider, *inner = sliders
-    children = [_nest(pictures, inner) if inner else next(pictures) for _ in slider.options]
+    children = [_stack(tags, inner) if inner else widgets.HTML(next(tags)) for _ in slider.options]
     stack = widgets.Stack(children, selected_index=slider.index)
     widgets.jslink((slider, "index"), (stack, "selected_index"))
     return stack
+
+
+def _by_kernel(tags: Iterator[str], sliders: Sequence[widgets.SelectionSlider]) -> widgets.HTML:
+    """The same where ipywidgets 7 has no Stack (Colab): the kernel changes the picture."""
+    positions = product(*(range(len(slider.options)) for slider in sliders))
+    filed, picture = dict(zip(positions, tags)), widgets.HTML()
+
+    def follow(change=None) -> None:
+        picture.value = filed[tuple(slider.index for slider in sliders)]
+
+    for slider in sliders:
+        slider.observe(follow, "index")
+    follow()
+    return picture
+
+
+# Live ------------------------------------------------------------------------------------------
+
+
+def show_live(fig: Figure, update: Draw, *controls: Range) -> "LiveSlider":
+    """Show a picture that the kernel updates at every move.
+
+    Args:
+        fig: the figure with its artists; it is kept, and closed for pyplot.
+        update: called with one value of each control; changes the artists (``line.set_ydata(…)``)
+            and returns the text that says what is to be seen. Changing ticks or limits is slower.
+        controls: one or more.
+
+    Raises:
+        ValueError: no controls, an empty interval, or `start` outside it.
+    """
+    slider = LiveSlider(fig, update, controls)
+    display(slider)
+    return slider
+
+
+class LiveSlider(_Pictured):
+    """Sliders over an interval; every move asks the kernel, and the browser sends the next when it has the answer.
+
+    So fast dragging leaves values out, but never the last one.
+    """
+
+    def __init__(self, fig: Figure, update: Draw, controls: Sequence[Range]):
+        if not controls:
+            raise ValueError("controls must be one or more, got 0")
+        for control in controls:
+            _check_range(control)
+        self.update, self.controls = update, tuple(controls)
+        self.sliders = tuple(_float_slider(control) for control in controls)
+        alt = update(*(control.start for control in controls))
+        self.canvas, self.picture = Canvas(fig), widgets.HTML()
+        self._show(alt)
+        self.first = self.canvas.image()
+        super().__init__([*self.sliders, self.picture, widgets.HTML(NOTE)])
+        for slider in self.sliders:
+            slider.observe(self._follow, "value")
+
+    def _follow(self, change: dict) -> None:
+        try:
+            self._show(self.update(*(slider.value for slider in self.sliders)))
+        except Exception as error:
+            self.picture.value = error_html(error)
+
+    def _show(self, alt: str) -> None:
+        self.picture.value = quick_img_tag(self.canvas.image(), alt, self.canvas.fig)
+
+
+def _check_range(control: Range) -> None:
+    if not control.low < control.high:
+        raise ValueError(f"low of {control.symbol} must be below high, got {control.low} and {control.high}")
+    if not control.low <= control.start <= control.high:
+        raise ValueError(f"start of {control.symbol} must lie in {control.low}…{control.high}, got {control.start}")
+
+
+def _float_slider(control: Range) -> widgets.FloatSlider:
+    limits = {"min": control.low, "max": control.high, "step": control.step}
+    return widgets.FloatSlider(control.start, **limits, readout_format=control.style, **_look(control))
+
+
+def error_html(error: Exception) -> str:
+    """An error where its picture would be, the traceback a click away."""
+    summary = html.escape(f"{type(error).__name__}: {error}")
+    details = html.escape("".join(traceback.format_exception(error)))
+    return f"<details><summary><b>⚠ {summary}</b></summary><pre>{details}</pre></details>"

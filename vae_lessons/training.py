@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from vae_lessons.checks import check_count, check_not_negative, check_positive, check_tensor
 from vae_lessons.model import LatentGaussian, Layer, LinearVAE, StackedLinear, reference_vae
-from vae_lessons.objective import Loss, elbo_of_posterior, linear_elbo, negative_elbo
+from vae_lessons.objective import ElboTerms, Loss, elbo_of_posterior, linear_elbo, negative_elbo
 from vae_lessons.spectrum import data_spectrum, moment_points
 
 BAR = "{desc} {bar} {elapsed} < {remaining}"
@@ -139,18 +139,35 @@ def _epoch(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """One pass over x: the means over its examples of the loss, the log likelihood and the KL."""
     totals = None
-    for batch in torch.randperm(len(x), generator=generator, device=x.device).split(batch_size):
-        images = x[batch]
-        value, terms = loss(model(images, generator=generator), images)
-        if not torch.isfinite(value).all():
-            raise FloatingPointError(f"the loss became {value.tolist()}: try a smaller lr")
-        optimizer.zero_grad()
-        value.sum().backward()
-        optimizer.step()
-        means = (value.detach(), terms.log_likelihood.detach().mean(-1), terms.kl.detach().mean(-2))
-        weighted = [mean * (len(batch) / len(x)) for mean in means]
+    for images in shuffled(x, batch_size, generator):
+        value, terms = gradient_step(model, images, loss, optimizer, generator)
+        means = (value, terms.log_likelihood.mean(-1), terms.kl.mean(-2))
+        weighted = [mean * (len(images) / len(x)) for mean in means]
         totals = weighted if totals is None else [a + b for a, b in zip(totals, weighted)]
     return tuple(totals)
+
+
+def shuffled(x: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """The examples of x (N, D) in minibatches, each example once, in a fresh order."""
+    for batch in torch.randperm(len(x), generator=generator, device=x.device).split(batch_size):
+        yield x[batch]
+
+
+def gradient_step(
+    model: LatentGaussian, images: Tensor, loss: Loss, optimizer: torch.optim.Optimizer, generator: torch.Generator
+) -> tuple[Tensor, ElboTerms]:
+    """One step of the optimizer; the loss and its terms before it, without their gradients.
+
+    Raises:
+        FloatingPointError: the loss became NaN or infinite.
+    """
+    value, terms = loss(model(images, generator=generator), images)
+    if not torch.isfinite(value).all():
+        raise FloatingPointError(f"the loss became {value.tolist()}: try a smaller lr")
+    optimizer.zero_grad()
+    value.sum().backward()
+    optimizer.step()
+    return value.detach(), ElboTerms(terms.log_likelihood.detach(), terms.kl.detach())
 
 
 def _history(records: list[tuple[Tensor, Tensor, Tensor]], interrupted: bool) -> History:

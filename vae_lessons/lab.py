@@ -1,0 +1,276 @@
+"""The β lab: a VAE that trains while you watch, and while you drag β (notebook 07)."""
+
+import asyncio
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import ClassVar
+
+import ipywidgets as widgets
+import numpy as np
+import torch
+from IPython import get_ipython
+from IPython.display import display
+from matplotlib import pyplot as plt
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vae_lessons import figures
+from vae_lessons.checks import check_not_negative, check_positive, check_tensor
+from vae_lessons.gaussian import kl_to_standard
+from vae_lessons.model import LatentGaussian, LinearVAE
+from vae_lessons.objective import negative_elbo
+from vae_lessons.pictures import Canvas, encode, quick_img_tag
+from vae_lessons.sliders import NOTE, error_html
+from vae_lessons.spectrum import data_spectrum, kl_per_latent
+from vae_lessons.training import gradient_step, shuffled, threads
+
+TRAIN_FOR = 0.024  # seconds between two pictures
+IN_FLIGHT = 4  # pictures on their way to the browser at most
+PATIENCE = 1.0  # seconds after which a browser that is silent is sent the next picture anyhow
+REACH = 3000  # steps that the history shows
+BETAS = (0.1, 2.0)  # the ends of the slider
+ICONS = {"start": "play", "pause": "pause", "step": "step-forward", "reset": "undo"}
+
+
+class Trainee:
+    """A model in training, whose β may change at every step.
+
+    Args:
+        x: (N, D).
+        build: makes the untrained model, for example `LinearVAE` or `reference_vae`.
+    """
+
+    def __init__(self, x: Tensor, build: Callable[[], LatentGaussian], noise_var: float, lr: float, seed: int):
+        self.x, self.noise_var, self.n_steps = x, noise_var, 0
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.model = build()
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=lr, fused=True)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.watching = torch.Generator().manual_seed(seed)  # of its own: looking on changes no training
+        self.batches: Iterator[Tensor] = iter(())
+
+    def step(self, beta: float) -> None:
+        """One gradient step on a minibatch of 64.
+
+        Raises:
+            FloatingPointError: the loss became NaN or infinite.
+        """
+        images = next(self.batches, None)
+        if images is None:
+            self.batches = shuffled(self.x, 64, self.generator)
+            images = next(self.batches)
+        gradient_step(self.model, images, negative_elbo(self.noise_var, beta), self.optimizer, self.generator)
+        self.n_steps += 1
+
+    def state(self, directions: Tensor) -> tuple[Tensor, Tensor]:
+        """The KL of each latent, (K,) in nats, and the squared error left along each of `directions` (D, D), (D,)."""
+        with torch.no_grad():
+            output = self.model(self.x, generator=self.watching)
+            kl = kl_to_standard(output.mu, output.log_sigma).mean(0)
+            return kl, ((self.x - output.x_hat) @ directions).square().mean(0)
+
+
+def show_lab(x: Tensor, **options) -> "BetaLab":
+    """Show a `BetaLab`; the one shown before stops."""
+    lab = BetaLab(x, **options)
+    display(lab)
+    return lab
+
+
+class BetaLab(widgets.VBox):
+    """Start, pause, step, reset, and a β slider that acts while training runs.
+
+    It trains in the kernel's own event loop, a few hundredths of a second at a time, so other cells
+    can run; there is no thread. Making another lab stops this one, and so does interrupting the kernel.
+
+    Args:
+        x: (N, D), the data.
+        build: makes the untrained model; the theory shown beside it is that of the linear VAE.
+        name: how the legend calls it.
+        noise_var: σ².
+        beta: where the slider stands at first, in 0.1…2.
+        lr, seed: as in `fit`.
+
+    Raises:
+        TypeError, ValueError: x not (N, D) and finite, noise_var or lr not positive, beta outside the slider.
+    """
+
+    latest: ClassVar["BetaLab | None"] = None
+
+    def __init__(
+        self,
+        x: Tensor,
+        build: Callable[[], LatentGaussian] = LinearVAE,
+        name: str = "linear VAE in training",
+        *,
+        noise_var: float = 0.5,
+        beta: float = 0.5,
+        lr: float = 1e-2,
+        seed: int = 0,
+    ):
+        check_tensor("x", x, ndim=2)
+        check_positive("noise_var", noise_var)
+        check_positive("lr", lr)
+        if not BETAS[0] <= beta <= BETAS[1]:
+            raise ValueError(f"beta must lie in {BETAS[0]}…{BETAS[1]}, got {beta}")
+        if BetaLab.latest is not None:
+            BetaLab.latest.pause()
+        BetaLab.latest = self
+        self.new_trainee = partial(Trainee, x, build, noise_var, lr, seed)
+        self.trainee = self.new_trainee()
+        self.noise_var, self.spectrum = noise_var, data_spectrum(x)
+        self.directions = torch.from_numpy(self.spectrum.directions.copy()).to(x.dtype)
+        self.history: deque[tuple[int, float, float]] = deque(maxlen=600)
+        self.task: asyncio.Task | None = None
+        self._make_figure(name)
+        super().__init__(self._make_widgets(beta))
+        self.show()
+
+    @property
+    def is_running(self) -> bool:
+        return self.task is not None and not self.task.done()
+
+    # What the buttons do ---
+
+    def start(self, _=None) -> None:
+        """Train until `pause`; needs a running event loop, as every Jupyter kernel has one."""
+        if not self.is_running:
+            self.task = asyncio.get_running_loop().create_task(self._run())
+
+    def pause(self, _=None) -> None:
+        if self.is_running:
+            self.task.cancel()
+
+    def step(self, _=None) -> None:
+        """One gradient step, and a picture."""
+        self._guarded(lambda: self.trainee.step(self.beta.value))
+
+    def reset(self, _=None) -> None:
+        """Back to the untrained weights; a training that runs goes on from there."""
+        self.trainee = self.new_trainee()
+        self.history.clear()
+        self._guarded(lambda: None)
+
+    async def _run(self) -> None:
+        """Train and show in turn, and let the kernel answer in between."""
+        with _stopped_by_interrupt(self.pause), self._buttons_while_running():
+            while self._guarded(self._train):
+                await asyncio.sleep(0.001)
+
+    def _train(self) -> None:
+        """As many steps as fit between two pictures."""
+        end = time.perf_counter() + TRAIN_FOR
+        while time.perf_counter() < end:
+            self.trainee.step(self.beta.value)
+
+    def _guarded(self, act: Callable[[], None]) -> bool:
+        """Act and show; an error is shown where the picture would be."""
+        try:
+            with threads(1):
+                act()
+                self.show()
+        except Exception as error:
+            self.picture.value = error_html(error)
+            return False
+        return True
+
+    # What is seen ---
+
+    def _make_figure(self, name: str) -> None:
+        """Left the water and the error of each direction, in the middle the KL of each latent, right how the total KL got there."""
+        n_latents = self.trainee.model.n_latents
+        self.fig, axes = plt.subplots(1, 3, figsize=(10, 3), width_ratios=[3, 3, 2.4])
+        self.water = figures.plot_spectrum(axes[0], self.spectrum.eigenvalues, self.noise_var, n_latents)
+        self.water.label.set_visible(False)  # slow to draw, and the titles say enough
+        self.errors = figures.plot_errors(axes[0], np.zeros(len(self.water.bars)))
+        self.bars = figures.plot_kl_per_latent(axes[1], np.zeros(n_latents), np.zeros(n_latents), name)
+        self.race = figures.plot_race(axes[2], REACH)
+        self.titles = [ax.set_title(" ") for ax in axes]
+        axes[1].set_ylim(0, 2.2)
+        self.canvas = Canvas(self.fig)
+
+    def _make_widgets(self, beta: float) -> list[widgets.Widget]:
+        layout = widgets.Layout(width="520px", max_width="100%")
+        self.beta = widgets.FloatSlider(beta, min=BETAS[0], max=BETAS[1], step=0.01, description="β", layout=layout)
+        self.buttons = {
+            name: widgets.Button(description=name, icon=icon, layout={"width": "90px"}) for name, icon in ICONS.items()
+        }
+        for name, button in self.buttons.items():
+            button.on_click(getattr(self, name))
+        self.buttons["pause"].disabled = True
+        self.beta.observe(lambda change: self.is_running or self._guarded(lambda: None), "value")
+        self.picture = widgets.HTML()
+        # The browser copies `sent` to `seen` when a picture has arrived: a slow one gets fewer, not a queue.
+        self.sent, self.seen, self.sent_at = widgets.IntText(), widgets.IntText(), 0.0
+        widgets.jslink((self.sent, "value"), (self.seen, "value"))
+        return [widgets.HBox(list(self.buttons.values())), self.beta, self.picture, widgets.HTML(NOTE)]
+
+    @contextmanager
+    def _buttons_while_running(self) -> Iterator[None]:
+        self.buttons["start"].disabled, self.buttons["pause"].disabled = True, False
+        try:
+            yield
+        finally:
+            self.buttons["start"].disabled, self.buttons["pause"].disabled = False, True
+
+    def show(self) -> None:
+        """Record the KL, and send the picture unless the browser is behind."""
+        kl, errors = self.trainee.state(self.directions)
+        theory = kl_per_latent(
+            self.spectrum.eigenvalues, self.beta.value * self.noise_var, self.trainee.model.n_latents
+        )
+        self.history.append((self.trainee.n_steps, float(theory.sum()), float(kl.sum())))
+        is_awaited = self.sent.value - self.seen.value < IN_FLIGHT
+        if is_awaited or not self.is_running or time.perf_counter() - self.sent_at > PATIENCE:
+            self._send(theory, kl, errors)
+
+    def _send(self, theory: NDArray, kl: Tensor, errors: Tensor) -> None:
+        """Move the figure's artists and replace the picture."""
+        beta, live = self.beta.value, np.count_nonzero(theory)
+        figures.move_water(self.water, beta * self.noise_var, self.trainee.model.n_latents)
+        self.errors.set_ydata(errors[: len(self.water.bars)])
+        figures.move_kl_per_latent(self.bars, theory, kl)
+        figures.move_race(self.race, *zip(*self.history))
+        said = f"β = {beta:.2f}: {live} of {len(theory)} live in theory"
+        step, total = f"step {self.trainee.n_steps}", f"total KL {kl.sum():.2f}, in theory {theory.sum():.2f}"
+        for artist, title in zip(self.titles, (said, step, total)):
+            artist.set_text(title)
+        self.picture.value = quick_img_tag(self.canvas.image(), f"{said}; {step}: {total}", self.fig)
+        self.sent.value, self.sent_at = self.sent.value + 1, time.perf_counter()
+
+    def _repr_mimebundle_(self, **kwargs) -> dict:
+        """The lab, and where no widgets are shown its picture."""
+        fallback = {"image/png": encode(self.canvas.image(), "png"), "text/plain": "The β lab: needs a kernel."}
+        return {**super()._repr_mimebundle_(**kwargs), **fallback}
+
+
+@contextmanager
+def _stopped_by_interrupt(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` when the kernel is interrupted, between cells (where Jupyter ignores it) or inside one."""
+
+    def after_cell(result) -> None:
+        if isinstance(result.error_in_exec, KeyboardInterrupt):
+            stop()
+
+    def between_cells(signum, frame) -> None:
+        stop()
+        if callable(before):
+            before(signum, frame)
+
+    shell, in_main = get_ipython(), threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, between_cells) if in_main else None
+    if shell is not None:
+        shell.events.register("post_run_cell", after_cell)
+    try:
+        yield
+    finally:
+        if in_main:
+            signal.signal(signal.SIGINT, before)
+        if shell is not None:
+            shell.events.unregister("post_run_cell", after_cell)
