@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vae_lessons import figures
-from vae_lessons.checks import check_not_negative, check_positive, check_tensor
+from vae_lessons.checks import check_positive, check_tensor
 from vae_lessons.gaussian import kl_to_standard
 from vae_lessons.model import LatentGaussian, LinearVAE
 from vae_lessons.objective import negative_elbo
 from vae_lessons.pictures import Canvas, encode, quick_img_tag
-from vae_lessons.sliders import NOTE, error_html
+from vae_lessons.sliders import NOTE, Range, error_html, float_slider
 from vae_lessons.spectrum import data_spectrum, kl_per_latent
 from vae_lessons.training import gradient_step, shuffled, threads
 
@@ -34,6 +34,8 @@ IN_FLIGHT = 4  # pictures on their way to the browser at most
 PATIENCE = 1.0  # seconds after which a browser that is silent is sent the next picture anyhow
 REACH = 3000  # steps that the history shows
 BETAS = (0.1, 2.0)  # the ends of the slider
+# (step, total KL in theory, total KL of the model), the newest last.
+History = deque[tuple[int, float, float]]
 ICONS = {"start": "play", "pause": "pause", "step": "step-forward", "reset": "undo"}
 
 
@@ -76,9 +78,42 @@ class Trainee:
             return kl, ((self.x - output.x_hat) @ directions).square().mean(0)
 
 
-def show_lab(x: Tensor, **options) -> "BetaLab":
+class LabFigure:
+    """Left the water and the error of each direction, then the KL of each latent, then how the total got there.
+
+    Args:
+        eigenvalues: (D,), of the data.
+        n_latents: K, of the model whose legend says `name`.
+    """
+
+    def __init__(self, eigenvalues: NDArray, n_latents: int, name: str):
+        self.n_latents = n_latents
+        fig, axes = plt.subplots(1, 3, figsize=(10, 3), width_ratios=[3, 3, 2.4])
+        self.water = figures.plot_spectrum(axes[0], eigenvalues, 0.0, n_latents)
+        self.water.label.set_visible(False)  # slow to draw, and the titles say enough
+        self.errors = figures.plot_errors(axes[0], np.zeros(len(self.water.bars)))
+        self.bars = figures.plot_kl_per_latent(axes[1], np.zeros(n_latents), np.zeros(n_latents), name)
+        self.race = figures.plot_race(axes[2], REACH)
+        self.titles = [ax.set_title(" ") for ax in axes]
+        axes[1].set_ylim(0, 2.2)
+        self.canvas = Canvas(fig)
+
+    def tag(self, beta: float, level: float, theory: NDArray, kl: Tensor, errors: Tensor, history: History) -> str:
+        """The picture of one moment, with its text."""
+        figures.move_water(self.water, level, self.n_latents)
+        self.errors.set_ydata(errors[: len(self.water.bars)])
+        figures.move_kl_per_latent(self.bars, theory, kl)
+        figures.move_race(self.race, *zip(*history))
+        said = f"β = {beta:.2f}: {np.count_nonzero(theory)} of {self.n_latents} live in theory"
+        step, total = f"step {history[-1][0]}", f"total KL {kl.sum():.2f}, in theory {theory.sum():.2f}"
+        for artist, title in zip(self.titles, (said, step, total)):
+            artist.set_text(title)
+        return quick_img_tag(self.canvas.image(), f"{said}; {step}: {total}", self.canvas.fig)
+
+
+def show_lab(x: Tensor, *args, **options) -> "BetaLab":
     """Show a `BetaLab`; the one shown before stops."""
-    lab = BetaLab(x, **options)
+    lab = BetaLab(x, *args, **options)
     display(lab)
     return lab
 
@@ -119,49 +154,72 @@ class BetaLab(widgets.VBox):
         check_positive("lr", lr)
         if not BETAS[0] <= beta <= BETAS[1]:
             raise ValueError(f"beta must lie in {BETAS[0]}…{BETAS[1]}, got {beta}")
-        if BetaLab.latest is not None:
-            BetaLab.latest.pause()
-        BetaLab.latest = self
-        self.new_trainee = partial(Trainee, x, build, noise_var, lr, seed)
-        self.trainee = self.new_trainee()
+        self._take_over()
         self.noise_var, self.spectrum = noise_var, data_spectrum(x)
         self.directions = torch.from_numpy(self.spectrum.directions.copy()).to(x.dtype)
-        self.history: deque[tuple[int, float, float]] = deque(maxlen=600)
-        self.task: asyncio.Task | None = None
-        self._make_figure(name)
+        self._new_trainee = partial(Trainee, x, build, noise_var, lr, seed)
+        self.trainee, self.history = self._new_trainee(), deque(maxlen=600)
+        self.figure = LabFigure(self.spectrum.eigenvalues, self.trainee.model.n_latents, name)
         super().__init__(self._make_widgets(beta))
         self.show()
 
+    def _take_over(self) -> None:
+        """There is one lab at a time: two would share the kernel and both look broken."""
+        if BetaLab.latest is not None:
+            BetaLab.latest.pause()
+        BetaLab.latest, self._task = self, None
+
+    def _make_widgets(self, beta: float) -> list[widgets.Widget]:
+        self.beta = float_slider(Range("β", *BETAS, start=beta))
+        small = widgets.Layout(width="90px")
+        self.buttons = {name: widgets.Button(description=name, icon=ICONS[name], layout=small) for name in ICONS}
+        for name, button in self.buttons.items():
+            button.on_click(getattr(self, name))
+        self.buttons["pause"].disabled = True
+        self.beta.observe(lambda change: self.is_running or self._guarded(self.show), "value")
+        # The browser copies `sent` to `seen` when a picture has arrived: a slow one gets fewer, not a queue.
+        self.picture, self.sent, self.seen, self.sent_at = widgets.HTML(), widgets.IntText(), widgets.IntText(), 0.0
+        widgets.jslink((self.sent, "value"), (self.seen, "value"))
+        return [widgets.HBox(list(self.buttons.values())), self.beta, self.picture, widgets.HTML(NOTE)]
+
     @property
     def is_running(self) -> bool:
-        return self.task is not None and not self.task.done()
-
-    # What the buttons do ---
+        return self._task is not None and not self._task.done()
 
     def start(self, _=None) -> None:
-        """Train until `pause`; needs a running event loop, as every Jupyter kernel has one."""
+        """Train until `pause`, in the event loop that every Jupyter kernel has."""
         if not self.is_running:
-            self.task = asyncio.get_running_loop().create_task(self._run())
+            self._task = asyncio.get_running_loop().create_task(self._run())
 
     def pause(self, _=None) -> None:
+        """Stop after the step that is being taken."""
         if self.is_running:
-            self.task.cancel()
+            self._task.cancel()
 
     def step(self, _=None) -> None:
         """One gradient step, and a picture."""
-        self._guarded(lambda: self.trainee.step(self.beta.value))
+        self._guarded(lambda: self.trainee.step(self.beta.value), self.show)
 
     def reset(self, _=None) -> None:
         """Back to the untrained weights; a training that runs goes on from there."""
-        self.trainee = self.new_trainee()
+        self.trainee = self._new_trainee()
         self.history.clear()
-        self._guarded(lambda: None)
+        self._guarded(self.show)
 
     async def _run(self) -> None:
         """Train and show in turn, and let the kernel answer in between."""
         with _stopped_by_interrupt(self.pause), self._buttons_while_running():
-            while self._guarded(self._train):
+            while self._guarded(self._train, self.show):
                 await asyncio.sleep(0.001)
+
+    @contextmanager
+    def _buttons_while_running(self) -> Iterator[None]:
+        start, pause = self.buttons["start"], self.buttons["pause"]
+        start.disabled, pause.disabled = True, False
+        try:
+            yield
+        finally:
+            start.disabled, pause.disabled = False, True
 
     def _train(self) -> None:
         """As many steps as fit between two pictures."""
@@ -169,85 +227,31 @@ class BetaLab(widgets.VBox):
         while time.perf_counter() < end:
             self.trainee.step(self.beta.value)
 
-    def _guarded(self, act: Callable[[], None]) -> bool:
-        """Act and show; an error is shown where the picture would be."""
+    def _guarded(self, *acts: Callable[[], None]) -> bool:
+        """Do one after the other; an error is shown where the picture would be."""
         try:
             with threads(1):
-                act()
-                self.show()
+                for act in acts:
+                    act()
         except Exception as error:
             self.picture.value = error_html(error)
             return False
         return True
 
-    # What is seen ---
-
-    def _make_figure(self, name: str) -> None:
-        """Left the water and the error of each direction, in the middle the KL of each latent, right how the total KL got there."""
-        n_latents = self.trainee.model.n_latents
-        self.fig, axes = plt.subplots(1, 3, figsize=(10, 3), width_ratios=[3, 3, 2.4])
-        self.water = figures.plot_spectrum(axes[0], self.spectrum.eigenvalues, self.noise_var, n_latents)
-        self.water.label.set_visible(False)  # slow to draw, and the titles say enough
-        self.errors = figures.plot_errors(axes[0], np.zeros(len(self.water.bars)))
-        self.bars = figures.plot_kl_per_latent(axes[1], np.zeros(n_latents), np.zeros(n_latents), name)
-        self.race = figures.plot_race(axes[2], REACH)
-        self.titles = [ax.set_title(" ") for ax in axes]
-        axes[1].set_ylim(0, 2.2)
-        self.canvas = Canvas(self.fig)
-
-    def _make_widgets(self, beta: float) -> list[widgets.Widget]:
-        layout = widgets.Layout(width="520px", max_width="100%")
-        self.beta = widgets.FloatSlider(beta, min=BETAS[0], max=BETAS[1], step=0.01, description="β", layout=layout)
-        self.buttons = {
-            name: widgets.Button(description=name, icon=icon, layout={"width": "90px"}) for name, icon in ICONS.items()
-        }
-        for name, button in self.buttons.items():
-            button.on_click(getattr(self, name))
-        self.buttons["pause"].disabled = True
-        self.beta.observe(lambda change: self.is_running or self._guarded(lambda: None), "value")
-        self.picture = widgets.HTML()
-        # The browser copies `sent` to `seen` when a picture has arrived: a slow one gets fewer, not a queue.
-        self.sent, self.seen, self.sent_at = widgets.IntText(), widgets.IntText(), 0.0
-        widgets.jslink((self.sent, "value"), (self.seen, "value"))
-        return [widgets.HBox(list(self.buttons.values())), self.beta, self.picture, widgets.HTML(NOTE)]
-
-    @contextmanager
-    def _buttons_while_running(self) -> Iterator[None]:
-        self.buttons["start"].disabled, self.buttons["pause"].disabled = True, False
-        try:
-            yield
-        finally:
-            self.buttons["start"].disabled, self.buttons["pause"].disabled = False, True
-
     def show(self) -> None:
         """Record the KL, and send the picture unless the browser is behind."""
-        kl, errors = self.trainee.state(self.directions)
-        theory = kl_per_latent(
-            self.spectrum.eigenvalues, self.beta.value * self.noise_var, self.trainee.model.n_latents
-        )
-        self.history.append((self.trainee.n_steps, float(theory.sum()), float(kl.sum())))
+        level, kl_and_errors = self.beta.value * self.noise_var, self.trainee.state(self.directions)
+        theory = kl_per_latent(self.spectrum.eigenvalues, level, self.figure.n_latents)
+        self.history.append((self.trainee.n_steps, float(theory.sum()), float(kl_and_errors[0].sum())))
         is_awaited = self.sent.value - self.seen.value < IN_FLIGHT
         if is_awaited or not self.is_running or time.perf_counter() - self.sent_at > PATIENCE:
-            self._send(theory, kl, errors)
-
-    def _send(self, theory: NDArray, kl: Tensor, errors: Tensor) -> None:
-        """Move the figure's artists and replace the picture."""
-        beta, live = self.beta.value, np.count_nonzero(theory)
-        figures.move_water(self.water, beta * self.noise_var, self.trainee.model.n_latents)
-        self.errors.set_ydata(errors[: len(self.water.bars)])
-        figures.move_kl_per_latent(self.bars, theory, kl)
-        figures.move_race(self.race, *zip(*self.history))
-        said = f"β = {beta:.2f}: {live} of {len(theory)} live in theory"
-        step, total = f"step {self.trainee.n_steps}", f"total KL {kl.sum():.2f}, in theory {theory.sum():.2f}"
-        for artist, title in zip(self.titles, (said, step, total)):
-            artist.set_text(title)
-        self.picture.value = quick_img_tag(self.canvas.image(), f"{said}; {step}: {total}", self.fig)
-        self.sent.value, self.sent_at = self.sent.value + 1, time.perf_counter()
+            self.picture.value = self.figure.tag(self.beta.value, level, theory, *kl_and_errors, self.history)
+            self.sent.value, self.sent_at = self.sent.value + 1, time.perf_counter()
 
     def _repr_mimebundle_(self, **kwargs) -> dict:
         """The lab, and where no widgets are shown its picture."""
-        fallback = {"image/png": encode(self.canvas.image(), "png"), "text/plain": "The β lab: needs a kernel."}
-        return {**super()._repr_mimebundle_(**kwargs), **fallback}
+        picture = encode(self.figure.canvas.image(), "png")
+        return {**super()._repr_mimebundle_(**kwargs), "image/png": picture, "text/plain": "The β lab, paused."}
 
 
 @contextmanager

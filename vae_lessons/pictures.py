@@ -45,7 +45,7 @@ class Canvas:
 
 def _moving(ax: Axes) -> list[Artist]:
     """What has changed in the axes since it was drawn, and all that lies above it, the lowest first."""
-    fixed = (ax.patch, ax.xaxis, ax.yaxis, ax.get_legend())
+    fixed = [ax.patch, ax.xaxis, ax.yaxis, ax.get_legend()] + ([] if ax.axison else list(ax.spines.values()))
     own = [artist for artist in ax.get_children() if artist not in fixed]
     changed = [artist.zorder for artist in own if artist.get_animated() or (artist.stale and artist.get_visible())]
     above = [artist for artist in own if artist.zorder >= min(changed, default=np.inf)]

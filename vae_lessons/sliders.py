@@ -219,7 +219,7 @@ class LiveSlider(_Pictured):
         for control in controls:
             _check_range(control)
         self.update, self.controls = update, tuple(controls)
-        self.sliders = tuple(_float_slider(control) for control in controls)
+        self.sliders = tuple(float_slider(control) for control in controls)
         alt = update(*(control.start for control in controls))
         self.canvas, self.picture = Canvas(fig), widgets.HTML()
         self._show(alt)
@@ -245,7 +245,8 @@ def _check_range(control: Range) -> None:
         raise ValueError(f"start of {control.symbol} must lie in {control.low}…{control.high}, got {control.start}")
 
 
-def _float_slider(control: Range) -> widgets.FloatSlider:
+def float_slider(control: Range) -> widgets.FloatSlider:
+    """The widget of a `Range`."""
     limits = {"min": control.low, "max": control.high, "step": control.step}
     return widgets.FloatSlider(control.start, **limits, readout_format=control.style, **_look(control))
 
