@@ -164,7 +164,7 @@ def _look(control: Control | Range) -> dict:
     return {"description": label, "layout": layout}
 
 
-def _stack(tags: Iterator[str], sliders: Sequence[widgets.SelectionSlider]) -> widgets.Stack:
+def _stack(tags: Iterator[str], sliders: Sequence[widgets.SelectionSlider]) -> "widgets.Stack":
     """Stacks inside stacks, one level for each slider, in the order of `itertools.product`."""
     slider, *inner = sliders
     children = [_stack(tags, inner) if inner else widgets.HTML(next(tags)) for _ in slider.options]
