@@ -1,7 +1,7 @@
 """Run notebooks and store their outputs: ``python tools/store_notebooks.py [notebook ...]``.
 
-Without arguments, all of them. Each is run in a fresh kernel, its navigation links are renewed,
-whatever differs from run to run (times, widget ids) is normalised, and what changed is reported.
+Without arguments, all of them. Each is run in a fresh kernel, its navigation links and exercises are
+renewed, whatever differs from run to run (times, widget ids) is normalised, and what changed is reported.
 A notebook that fails, or warns, is left as it was.
 """
 
@@ -18,6 +18,11 @@ import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
+from vae_lessons.exercises import lesson
+from vae_lessons.exercises.source import Lesson
+
+INTRODUCTION = """Replace `...` (or mend the code), run the cell, then run the check below it: it tries your answer on fresh numbers and says what may be the matter. Stuck?
+`hint("name")` in a new cell gives up to three steps, `solution("name")` a worked answer, and `progress()` lists what you have done in all lessons. The cells below need nothing from above."""
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -38,6 +43,7 @@ def store(path: Path) -> bool:
     before = nbformat.read(path, as_version=4)
     notebook = nbformat.read(path, as_version=4)
     add_navigation(notebook, path)
+    add_exercises(notebook, path)
     started = time.monotonic()
     try:
         run(notebook, path.parent)
@@ -113,6 +119,39 @@ def title(path: Path) -> str:
     """The first heading of a notebook."""
     text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
     return re.search(r"^# (.+)$", text, re.MULTILINE).group(1)
+
+
+# Exercises -------------------------------------------------------------------------------------
+
+
+def add_exercises(notebook: NotebookNode, path: Path) -> None:
+    """Renew the cells of the exercises, which follow the cell "## Exercises", from their one source."""
+    body = [cell for cell in notebook.cells if "exercise" not in cell.metadata.get("tags", ())]
+    places = [number for number, cell in enumerate(body, start=1) if cell.source.startswith("## Exercises")]
+    if len(places) != 1:
+        raise ValueError(f"{path.name} must have one cell that begins with '## Exercises', got {len(places)}")
+    body[places[0] : places[0]] = exercise_cells(lesson(path.name[:2]))
+    notebook.cells = body
+
+
+def exercise_cells(of: Lesson) -> list[NotebookNode]:
+    """The imports, then for each exercise its task, the cell to edit and the check."""
+    imports = f"from vae_lessons.exercises import check, hint, progress, solution\n\n{of.setup}"
+    cells = [exercise_cell("markdown", INTRODUCTION, "intro"), exercise_cell("code", imports.strip(), "setup")]
+    for number, exercise in enumerate(of.exercises, start=1):
+        task = f"### {number} · {exercise.title}\n\n{exercise.task}"
+        cells.append(exercise_cell("markdown", task, "task", exercise.name))
+        cells.append(exercise_cell("code", exercise.stub, "stub", exercise.name))
+        cells.append(exercise_cell("code", f'check("{exercise.name}", {exercise.answer})', "check", exercise.name))
+    return cells
+
+
+def exercise_cell(kind: str, source: str, role: str, name: str = "exercises") -> NotebookNode:
+    """A cell that says what it is in its metadata: `role` is task, stub or check."""
+    new = nbformat.v4.new_markdown_cell if kind == "markdown" else nbformat.v4.new_code_cell
+    cell = new(source, metadata={"tags": ["exercise"], "exercise": name, "role": role})
+    cell.id = f"{name}-{role}"
+    return cell
 
 
 # Normalising -----------------------------------------------------------------------------------

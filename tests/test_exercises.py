@@ -1,0 +1,234 @@
+"""Every exercise: its solution is right, its stub is not answered, and every known mistake gets its own hint."""
+
+import json
+import textwrap
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from test_notebooks import store_notebooks
+
+from vae_lessons import exercises
+from vae_lessons.exercises import check, find, hint, judging, progress
+from vae_lessons.exercises.judging import Status, judge
+from vae_lessons.exercises.source import run
+
+ALL = [(lesson, exercise) for lesson in map(exercises.lesson, exercises.NUMBERS) for exercise in lesson.exercises]
+MISTAKES = [(lesson, exercise, mistake) for lesson, exercise in ALL for mistake in exercise.mistakes]
+every_exercise = pytest.mark.parametrize(("lesson", "exercise"), ALL, ids=[exercise.name for _, exercise in ALL])
+
+
+def written(code: str, name: str = "kl-log-var") -> judging.Verdict:
+    """What an answer to an exercise gets."""
+    lesson, exercise = find(name)
+    return judge(lesson, exercise, run(lesson, exercise, textwrap.dedent(code)))
+
+
+# What every exercise has to keep to ------------------------------------------------------------
+
+
+@every_exercise
+@pytest.mark.parametrize("seed", [0, 1, None])
+def test_the_solution_is_right(lesson, exercise, seed):
+    assert judge(lesson, exercise, run(lesson, exercise, exercise.solution), seed) == (Status.RIGHT, "")
+
+
+@every_exercise
+def test_the_stub_is_not_answered(lesson, exercise):
+    assert judge(lesson, exercise, run(lesson, exercise, exercise.stub)).status is Status.NOT_ANSWERED
+
+
+@pytest.mark.parametrize(("lesson", "exercise", "mistake"), MISTAKES)
+def test_every_known_mistake_gets_its_own_hint(lesson, exercise, mistake):
+    status, message = judge(lesson, exercise, run(lesson, exercise, mistake.code))
+    assert status is Status.WRONG and message.startswith(mistake.hint)
+
+
+@every_exercise
+def test_an_exercise_is_complete(lesson, exercise):
+    assert 1 <= len(exercise.hints) <= 3
+    assert len(exercise.mistakes) >= (3 if exercise.cases else 2)
+    assert len({mistake.hint for mistake in exercise.mistakes}) == len(exercise.mistakes)
+    assert exercise.task and exercise.why and exercise.points >= 1
+    assert not any(line != line.rstrip() or len(line) > 100 for line in exercise.stub.splitlines())
+
+
+def test_names_are_unique_and_every_lesson_has_three():
+    names = [exercise.name for _, exercise in ALL]
+    assert len(set(names)) == len(names)
+    assert all(len(exercises.lesson(number).exercises) >= 3 for number in exercises.NUMBERS)
+
+
+# The checker -----------------------------------------------------------------------------------
+
+
+def test_another_way_of_writing_it_is_right():
+    verdict = written("""
+        def kl_from_log_var(m, v):
+            q = torch.distributions.Normal(m, (v / 2).exp())
+            return torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0))
+    """)
+    assert verdict.status is Status.RIGHT
+
+
+BAD_FUNCTIONS = {
+    "return": ("    0.5 * (mu**2 + log_var.exp() - log_var - 1)", "it returned nothing: is there a `return`?"),
+    "exception": ("    return mu @ log_var", "it raised RuntimeError"),
+    "exit": ("    raise SystemExit", "it raised SystemExit"),
+    "name": ("    return 0.5 * (mu**2 + sigma)", "Where it happened:"),
+    "in place": (
+        "    return mu.detach().pow_(2).add_(log_var.expm1() - log_var).mul_(0.5)",
+        "it changed its input in place",
+    ),
+    "shape": ("    return (mu + log_var).sum(0)", "it returned shape (3,) where (5, 3) is wanted"),
+    "dtype": ("    return mu.double()", "it returned torch.float64 where torch.float32 is wanted"),
+    "numpy": ("    return mu.detach().numpy()", "it returned a ndarray where a tensor of shape (5, 3) is wanted"),
+    "value": ("    return mu * 0 + 7", "it returned a tensor of shape (5, 3) with mean 7 where"),
+    "gradient": (
+        "    return 0.5 * (mu**2 + log_var.detach().expm1() - log_var)",
+        "the values are right, but the gradients are not",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "message"), BAD_FUNCTIONS.values(), ids=BAD_FUNCTIONS)
+def test_a_bad_function_is_told_what_is_wrong(body, message):
+    verdict = written(f"def kl_from_log_var(mu, log_var):\n{body}")
+    assert verdict.status is Status.WRONG and message in verdict.message
+
+
+def test_the_traceback_shows_the_learners_line_and_not_the_checker():
+    message = written("def kl_from_log_var(mu, log_var):\n    return mu + nothing").message
+    assert "NameError: name 'nothing' is not defined" in message and "<kl-log-var>" in message
+    assert "judging.py" not in message
+
+
+def test_an_endless_loop_is_stopped(monkeypatch):
+    monkeypatch.setattr(judging, "TIME_LIMIT", 0.2)
+    verdict = written("def kl_from_log_var(mu, log_var):\n    while True:\n        pass")
+    assert verdict.status is Status.WRONG and "is there a loop that never ends?" in verdict.message
+
+
+def test_the_learners_own_interrupt_passes():
+    with pytest.raises(KeyboardInterrupt):
+        written("def kl_from_log_var(mu, log_var):\n    raise KeyboardInterrupt")
+
+
+@pytest.mark.parametrize(
+    "code", ["kl_from_log_var = ...", "def kl_from_log_var(mu, log_var):\n    kl = ...\n    return kl"]
+)
+def test_dots_are_no_answer(code):
+    assert written(code).status is Status.NOT_ANSWERED
+
+
+def test_a_number_in_place_of_a_function():
+    assert written("kl_from_log_var = 3").message == "`kl_from_log_var` should be a function, and is an int."
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (1.9, "Not this number: 1.9 is too large."),
+        (1.1, "too small"),
+        ("1.61", "The answer should be a number, and is a word in quotes."),
+        (None, "and is None"),
+        (len, "should be a number, and is a function"),
+        (float("nan"), "Not this number"),
+        ([1.6, 2], "and is a list"),
+    ],
+)
+def test_a_wrong_number_is_told_what_is_wrong(answer, message):
+    status, told = judge(*find("kl-twin"), answer)
+    assert status is Status.WRONG and message in told
+
+
+@pytest.mark.parametrize("answer", [1.61, 1.6, np.float32(1.61), torch.tensor(1.61)])
+def test_a_right_number_may_be_of_any_kind(answer):
+    assert judge(*find("kl-twin"), answer).status is Status.RIGHT
+
+
+@pytest.mark.parametrize("answer", ["b", "B", " b "])
+def test_a_letter_in_any_case(answer):
+    assert judge(*find("kl-mix-up"), answer).status is Status.RIGHT
+
+
+# What a learner calls --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """A file of its own for what is done."""
+    monkeypatch.setenv("VAE_LESSONS_PROGRESS", str(tmp_path / "progress.json"))
+    return tmp_path / "progress.json"
+
+
+def test_check_says_what_it_found_and_keeps_what_is_right(kept, capsys):
+    check("kl-twin", ...)
+    check("kl-twin", 2.0)
+    assert not kept.exists()
+    check("kl-twin", 1.61)
+    check("kl-mix-up", "b")
+    said = capsys.readouterr().out.splitlines()
+    assert said[:2] == ["○ kl-twin: not answered yet", "✗ kl-twin: not yet"] and said[2].startswith("2 is the mirror")
+    assert said[3:] == ["✓ kl-twin: right", "✓ kl-mix-up: right"]
+    assert json.loads(kept.read_text()) == {"done": ["kl-mix-up", "kl-twin"]}
+    assert list(kept.parent.iterdir()) == [kept]
+    progress()
+    assert "01  2 of 4  ✓ kl-twin, ○ kl-log-var" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"done": 3}', '{"done": [3]}'])
+def test_a_file_that_cannot_be_used_is_no_obstacle(kept, capsys, content):
+    if content is not None:
+        kept.write_text(content)
+    progress()
+    assert "01  0 of 4" in capsys.readouterr().out
+    check("kl-twin", 1.61)
+    progress()
+    assert "01  1 of 4" in capsys.readouterr().out
+
+
+def test_a_disk_that_cannot_be_written_is_no_obstacle(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("VAE_LESSONS_PROGRESS", str(tmp_path / "missing" / "progress.json"))
+    check("kl-twin", 1.61)
+    assert capsys.readouterr().out == "✓ kl-twin: right\n"
+
+
+def test_hints_come_one_by_one(capsys, monkeypatch):
+    monkeypatch.setattr(exercises, "_given", {})
+    steps = find("kl-twin")[1].hints
+    for _ in range(4):
+        hint("kl-twin")
+    said = capsys.readouterr().out
+    assert all(f"{i} of 3: {step}" in said for i, step in enumerate(steps, start=1))
+    assert said.count('solution("kl-twin")') == 2
+
+
+def test_the_solution_is_shown_with_its_reason(monkeypatch):
+    shown = []
+    monkeypatch.setattr(exercises, "display", shown.append)
+    exercises.solution("kl-twin")
+    assert "sp.nsolve" in shown[0].data and "no mirror image" in shown[0].data
+
+
+def test_an_unknown_name_is_named():
+    with pytest.raises(ValueError, match="name must be that of an exercise, got 'kl-twins'"):
+        check("kl-twins", 1)
+
+
+# In the notebooks ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", store_notebooks.course(), ids=lambda path: path.stem)
+def test_with_every_solution_written_in_the_notebook_says_right(path, kept, capsys):
+    """The stored exercises are those of the source, and need nothing from the cells above them."""
+    stored = [cell for cell in nbformat.read(path, as_version=4).cells if "exercise" in cell.metadata.get("tags", ())]
+    lesson = exercises.lesson(path.name[:2])
+    assert [(c.id, c.source) for c in stored] == [(c.id, c.source) for c in store_notebooks.exercise_cells(lesson)]
+    namespace: dict = {}
+    for cell in stored:
+        solved = find(cell.metadata.exercise)[1].solution if cell.metadata.role == "stub" else cell.source
+        if cell.cell_type == "code":
+            exec(solved, namespace)
+    assert capsys.readouterr().out.splitlines() == [f"✓ {exercise.name}: right" for exercise in lesson.exercises]

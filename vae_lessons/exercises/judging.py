@@ -1,0 +1,330 @@
+"""Right, wrong, or not answered: by what an answer does, never by how it is written."""
+
+import _thread
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from enum import Enum
+from numbers import Real
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vae_lessons.exercises.source import Case, Exercise, Lesson, run
+
+TIME_LIMIT = 10.0  # seconds for all calls of one check
+
+
+class Status(Enum):
+    NOT_ANSWERED = "○"
+    WRONG = "✗"
+    RIGHT = "✓"
+
+
+class Verdict(NamedTuple):
+    """What `check` says."""
+
+    status: Status
+    message: str = ""
+
+
+class Outcome(NamedTuple):
+    """What one call did: gave a value and gradients, or raised an error; and whether it changed its inputs."""
+
+    value: Any = None
+    gradients: tuple[Tensor | None, ...] = ()
+    error: BaseException | None = None
+    changed: bool = False
+
+
+class TooLong(Exception):
+    """The learner's function was stopped."""
+
+
+def judge(lesson: Lesson, exercise: Exercise, answer: Any, seed: int | None = None) -> Verdict:
+    """Compare an answer with the solution; if it is wrong, find the known mistake that behaves like it.
+
+    Args:
+        seed: of the random inputs; fresh ones each time if not given.
+    """
+    if is_untouched(exercise, answer):
+        return Verdict(Status.NOT_ANSWERED)
+    right = run(lesson, exercise, exercise.solution)
+    if exercise.cases is None:
+        return _judge_value(lesson, exercise, answer, right)
+    if not callable(answer):
+        return Verdict(Status.WRONG, f"`{exercise.answer}` should be a function, and is {_kind(answer)}.")
+    return _judge_function(lesson, exercise, answer, right, _generator(seed))
+
+
+def is_untouched(exercise: Exercise, answer: Any) -> bool:
+    """Whether the stub was left as it is; a function by its compiled code."""
+    if isinstance(answer, FunctionType):
+        stubs = [c for c in compile(exercise.stub, "", "exec").co_consts if isinstance(c, CodeType)]
+        return any(_same_code(stub, answer.__code__) for stub in stubs if stub.co_name == answer.__name__)
+    return answer is ... or (isinstance(answer, tuple | list) and any(part is ... for part in answer))
+
+
+def _same_code(one: CodeType, two: CodeType) -> bool:
+    return (one.co_code, one.co_names, one.co_varnames) == (two.co_code, two.co_names, two.co_varnames) and (
+        len(one.co_consts) == len(two.co_consts)
+        and all(_same_code(a, b) if isinstance(a, CodeType) else a == b for a, b in zip(one.co_consts, two.co_consts))
+    )
+
+
+# Values ----------------------------------------------------------------------------------------
+
+
+def _judge_value(lesson: Lesson, exercise: Exercise, answer: Any, right: Any) -> Verdict:
+    if callable(answer):
+        return Verdict(Status.WRONG, f"`{exercise.answer}` should be {_kind(right)}, and is a function.")
+    if _agree(answer, right, exercise.tolerance):
+        return Verdict(Status.RIGHT)
+    for mistake in exercise.mistakes:
+        if _agree(answer, run(lesson, exercise, mistake.code), exercise.tolerance):
+            return Verdict(Status.WRONG, mistake.hint)
+    return Verdict(Status.WRONG, _difference(answer, right))
+
+
+def _agree(answer: Any, expected: Any, tolerance: float) -> bool:
+    """Whether two answers are the same: numbers to a relative error, words in any case."""
+    if isinstance(expected, str) or isinstance(answer, str):
+        return str(answer).strip().casefold() == str(expected).strip().casefold()
+    try:
+        one, two = np.asarray(answer, dtype=float), np.asarray(expected, dtype=float)
+    except (TypeError, ValueError):
+        return False
+    return one.shape == two.shape and np.allclose(one, two, rtol=tolerance, atol=1e-9)
+
+
+def _difference(answer: Any, right: Any) -> str:
+    """What can be said about a wrong value that is no known mistake."""
+    if isinstance(right, Real) and isinstance(answer, Real) and not isinstance(answer, bool):
+        return f"Not this number: {answer:g} is too {'large' if answer > right else 'small'}."
+    if type(answer) is not type(right):
+        return f"The answer should be {_kind(right)}, and is {_kind(answer)}."
+    if isinstance(right, tuple | list) and len(answer) != len(right):
+        return f"The answer should have {len(right)} parts, and has {len(answer)}."
+    if isinstance(right, tuple | list):
+        wrong = [str(i + 1) for i, pair in enumerate(zip(answer, right)) if not _agree(*pair, 0.01)]
+        return f"Not yet: look again at part {', '.join(wrong)}."
+    return "Not this one."
+
+
+# Functions -------------------------------------------------------------------------------------
+
+
+def _judge_function(
+    lesson: Lesson, exercise: Exercise, answer: Callable, right: Callable, generator: torch.Generator
+) -> Verdict:
+    cases = exercise.cases(generator)
+    given = _outcomes(answer, cases)
+    if any(outcome.value is ... for outcome in given):
+        return Verdict(Status.NOT_ANSWERED)
+    wanted = _outcomes(right, cases)
+    problem = next(filter(None, map(_problem, cases, given, wanted)), None)
+    if problem is None:
+        return Verdict(Status.RIGHT)
+    for mistake in exercise.mistakes:
+        if all(map(_alike, given, _outcomes(run(lesson, exercise, mistake.code), cases))):
+            return Verdict(Status.WRONG, f"{mistake.hint}{_traceback(given)}")
+    return Verdict(Status.WRONG, f"{problem}{_traceback(given)}")
+
+
+def _outcomes(function: Callable, cases: Sequence[Case]) -> list[Outcome]:
+    """Call the function on every case; after an endless loop it is not called again."""
+    outcomes: list[Outcome] = []
+    try:
+        with time_limit(TIME_LIMIT):
+            for case in cases:
+                outcomes.append(_outcome(function, case))
+    except TooLong as error:
+        outcomes.append(Outcome(error=error))
+    return outcomes
+
+
+def _outcome(function: Callable, case: Case) -> Outcome:
+    args = [_copy(arg) for arg in case.args]
+    try:
+        value = function(*args)
+        gradients = _gradients(value, args)
+    except (Exception, SystemExit) as error:
+        return Outcome(error=error, changed=_was_changed(args, case.args))
+    return Outcome(value, gradients, None, _was_changed(args, case.args))
+
+
+def _copy(arg: Any) -> Any:
+    """An argument of its own for every call."""
+    if isinstance(arg, Tensor):
+        return arg.detach().clone().requires_grad_(arg.requires_grad)
+    if isinstance(arg, torch.Generator):
+        return torch.Generator().set_state(arg.get_state())
+    return arg if callable(arg) and not isinstance(arg, torch.nn.Module) else deepcopy(arg)
+
+
+def _gradients(value: Any, args: Sequence[Any]) -> tuple[Tensor | None, ...]:
+    """Of the sum of the value with respect to the arguments that ask for it; empty if it depends on none."""
+    wanted = [arg for arg in args if isinstance(arg, Tensor) and arg.requires_grad]
+    if not wanted or not isinstance(value, Tensor) or not value.requires_grad:
+        return ()
+    return torch.autograd.grad(value.sum(), wanted, allow_unused=True)
+
+
+def _was_changed(args: Sequence[Any], before: Sequence[Any]) -> bool:
+    return any(
+        not torch.equal(one, two)
+        for one, two in zip(args, before)
+        if isinstance(one, Tensor) and one.shape == two.shape
+    )
+
+
+def _problem(case: Case, given: Outcome, wanted: Outcome) -> str | None:
+    """The first thing that is wrong with one call, or None."""
+    if isinstance(given.error, TooLong):
+        return f"On {case.label} it was still running after {TIME_LIMIT:g} s and was stopped: is there a loop that never ends?"
+    if given.error is not None:
+        return f"On {case.label} it raised {type(given.error).__name__}: {given.error}"
+    if given.changed:
+        return f"On {case.label} it changed its input in place; the caller still needs it. Make a new tensor instead."
+    if given.value is None:
+        return f"On {case.label} it returned nothing: is there a `return`?"
+    if (problem := _difference_in_kind(given.value, wanted.value)) is not None:
+        return f"On {case.label} {problem}"
+    if not _close(given.value, wanted.value):
+        return f"On {case.label}, called with {_brief(case.args)}, it returned {_brief(given.value)} where {_brief(wanted.value)} is right."
+    if not _same_gradients(given.gradients, wanted.gradients):
+        return f"On {case.label} the values are right, but the gradients are not: does something cut them (`.item()`, `.detach()`, NumPy)?"
+    return None
+
+
+def _difference_in_kind(given: Any, wanted: Any) -> str | None:
+    """Another type, shape or dtype."""
+    if isinstance(wanted, Tensor) != isinstance(given, Tensor) and not (
+        isinstance(wanted, Real) and isinstance(given, Tensor) and given.ndim == 0
+    ):
+        return f"it returned {_kind(given)} where {_kind(wanted)} is wanted."
+    if not isinstance(wanted, Tensor):
+        return None if _is_comparable(given, wanted) else f"it returned {_kind(given)} where {_kind(wanted)} is wanted."
+    if given.shape != wanted.shape:
+        return f"it returned shape {tuple(given.shape)} where {tuple(wanted.shape)} is wanted."
+    if given.dtype != wanted.dtype:
+        return f"it returned {given.dtype} where {wanted.dtype} is wanted: a dtype should come from the input."
+    return None
+
+
+def _is_comparable(given: Any, wanted: Any) -> bool:
+    if isinstance(wanted, tuple | list):
+        return isinstance(given, tuple | list) and len(given) == len(wanted)
+    return isinstance(given, type(wanted)) or (
+        isinstance(wanted, Real) and (isinstance(given, Real) or np.ndim(given) == 0)
+    )
+
+
+def _close(one: Any, two: Any) -> bool:
+    if isinstance(one, tuple | list) and isinstance(two, tuple | list):
+        return len(one) == len(two) and all(map(_close, one, two))
+    if isinstance(one, str) or isinstance(two, str) or one is None or two is None:
+        return one == two
+    try:
+        one, two = torch.as_tensor(one), torch.as_tensor(two)
+    except (TypeError, ValueError, RuntimeError):
+        return False
+    precise = torch.float64 in (one.dtype, two.dtype) and one.dtype == two.dtype
+    rtol, atol = (1e-7, 1e-9) if precise else (2e-4, 2e-5)
+    return one.shape == two.shape and torch.allclose(one.double(), two.double(), rtol=rtol, atol=atol, equal_nan=True)
+
+
+def _same_gradients(one: tuple[Tensor | None, ...], two: tuple[Tensor | None, ...]) -> bool:
+    """A missing gradient is a gradient of zero, but not where another is wanted."""
+    if len(one) != len(two):
+        return False
+    zeros = [(a, b) if a is not None and b is not None else (a, b) for a, b in zip(one, two)]
+    return all((a is None and b is None) or (a is not None and b is not None and _close(a, b)) for a, b in zeros)
+
+
+def _alike(one: Outcome, two: Outcome) -> bool:
+    """Whether a learner's call did what a known mistake does."""
+    if one.error is not None or two.error is not None:
+        return type(one.error) is type(two.error)
+    return (
+        one.changed == two.changed
+        and type(one.value) is type(two.value)
+        and getattr(one.value, "dtype", None) == getattr(two.value, "dtype", None)
+        and _close(one.value, two.value)
+        and _same_gradients(one.gradients, two.gradients)
+    )
+
+
+# Words -----------------------------------------------------------------------------------------
+
+
+def _traceback(outcomes: Sequence[Outcome]) -> str:
+    """Where the learner's own code raised its error, if it did."""
+    error = next((outcome.error for outcome in outcomes if outcome.error is not None), None)
+    if error is None or isinstance(error, TooLong):
+        return ""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
+    lines = "".join(traceback.format_list(frames) + traceback.format_exception_only(error))
+    return f"\nWhere it happened:\n{lines.rstrip()}"
+
+
+def _kind(value: Any) -> str:
+    """ "a tensor", "a function", "an int": the type in words."""
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    if callable(value):
+        return "a function"
+    name = {"str": "word in quotes", "NoneType": "None", "float": "number"}.get(
+        type(value).__name__, type(value).__name__
+    )
+    return name if name == "None" else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def _brief(value: Any) -> str:
+    """A value in one line: small tensors as numbers, large ones by their shape."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_brief, value))})"
+    if isinstance(value, Tensor) and value.numel() <= 6:
+        return str(np.round(value.detach().double().numpy(), 4).tolist())
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)} with mean {value.detach().double().mean():.4g}"
+    return f"{value:.6g}" if isinstance(value, float) else type(value).__name__ if callable(value) else repr(value)
+
+
+# Time ------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Stop what runs in the main thread after some seconds, as Jupyter's stop button does.
+
+    Raises:
+        TooLong: it was stopped. A learner's own interrupt passes as it is.
+    """
+    expired = threading.Event()
+
+    def interrupt() -> None:
+        expired.set()
+        _thread.interrupt_main()
+
+    timer = threading.Timer(seconds, interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not expired.is_set():
+            raise
+        raise TooLong from None
+    finally:
+        timer.cancel()
+
+
+def _generator(seed: int | None) -> torch.Generator:
+    generator = torch.Generator()
+    return generator.manual_seed(generator.seed() % 2**31 if seed is None else seed)

@@ -1,0 +1,180 @@
+"""Exercises of notebook 01, the Gaussian KL."""
+
+import torch
+
+from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake
+
+SETUP = "import torch"
+
+
+def _pairs(generator: torch.Generator) -> list[Case]:
+    """mu with a log of a spread: one number, a batch, double precision, and one with gradients."""
+
+    def draw(*shape: int, dtype: torch.dtype = torch.float32, grad: bool = False) -> tuple[torch.Tensor, ...]:
+        return tuple(torch.randn(2, *shape, generator=generator, dtype=dtype).requires_grad_(grad).unbind())
+
+    def leaves(*shape: int) -> tuple[torch.Tensor, ...]:
+        return tuple(torch.randn(*shape, generator=generator).requires_grad_() for _ in range(2))
+
+    return [
+        Case("a batch of 5 with 3 latents", draw(5, 3)),
+        Case("single numbers", draw(1)),
+        Case("double precision", draw(4, 2, dtype=torch.float64)),
+        Case("inputs that want gradients", leaves(6, 2)),
+    ]
+
+
+TWIN = Exercise(
+    name="kl-twin",
+    title="Predict a number",
+    task="""With μ = 0, σ = ½ costs 0.318 nats. A second value, σ > 1, costs the same. Guess it from the slider, then find it: two digits are enough.
+(`sympy.nsolve` or a few tries with `kl_to_standard` will do.)""",
+    stub="twin = ...",
+    answer="twin",
+    solution="""import sympy as sp
+
+s = sp.Symbol("s", positive=True)
+cost = (s**2 - sp.log(s**2) - 1) / 2
+twin = float(sp.nsolve(cost - cost.subs(s, 0.5), s, 1.5))""",
+    why="The KL is ½(σ² − log σ² − 1) at μ = 0. It is no mirror image around σ = 1, neither in σ nor in log σ: the twin of ½ is 1.61.",
+    hints=(
+        "Write down the KL at μ = 0 and set it equal to its value at σ = ½. The constant −1 drops out.",
+        "You look for the root above 1 of σ² − log σ² = ¼ − log ¼.",
+        "`sp.nsolve(s**2 - sp.log(s**2) - 0.25 + sp.log(0.25), s, 1.5)`",
+    ),
+    mistakes=(
+        Mistake(
+            "twin = 2.0",
+            "2 is the mirror image of ½ in log σ, but the KL has no such mirror: σ = 2 costs 0.81 nats, not 0.32.",
+        ),
+        Mistake(
+            "twin = 1.5",
+            "1.5 is as far from 1 as ½ is, but the logarithm makes the left side steeper: σ = 1.5 costs only 0.22 nats.",
+        ),
+        Mistake(
+            "twin = 0.5", "That is the value itself. The twin lies above 1, where σ² has taken over from the logarithm."
+        ),
+        Mistake("twin = 2.587", "That is σ²; the question is about σ."),
+    ),
+)
+
+LOG_VAR = Exercise(
+    name="kl-log-var",
+    title="Complete a function",
+    task="""Much public code lets the encoder return `log_var` = log σ². Write the KL to the standard normal for it, one value per coordinate: no sum, no mean.
+It should keep the shape and the dtype of its inputs, and let gradients through.""",
+    stub='''def kl_from_log_var(mu, log_var):
+    """KL( N(mu, exp(log_var)) ‖ N(0, 1) ) for each coordinate, in nats."""
+    ...''',
+    answer="kl_from_log_var",
+    solution='''def kl_from_log_var(mu, log_var):
+    """KL( N(mu, exp(log_var)) ‖ N(0, 1) ) for each coordinate, in nats."""
+    return 0.5 * (mu**2 + torch.expm1(log_var) - log_var)''',
+    why="½(μ² + σ² − log σ² − 1) with σ² = exp(log_var). `expm1(v)` is exp(v) − 1 without the rounding error near v = 0.",
+    hints=(
+        "Start from ½(μ² + σ² − log σ² − 1). Which of its terms is `log_var` itself?",
+        "σ² is `log_var.exp()`, and log σ² is `log_var`, without a factor 2.",
+        "`0.5 * (mu**2 + torch.expm1(log_var) - log_var)`",
+    ),
+    mistakes=(
+        Mistake(
+            "def kl_from_log_var(mu, log_var):\n    return 0.5 * (mu**2 + (2 * log_var).exp() - 2 * log_var - 1)",
+            "You read `log_var` as log σ. It is log σ² already: no factor 2.",
+        ),
+        Mistake(
+            "def kl_from_log_var(mu, log_var):\n    return -0.5 * (mu**2 + log_var.exp() - log_var - 1)",
+            "The sign is wrong: a KL is never negative. −½ goes with 1 + log σ² − μ² − σ², +½ with the opposite.",
+        ),
+        Mistake(
+            "def kl_from_log_var(mu, log_var):\n    return (0.5 * (mu**2 + log_var.exp() - log_var - 1)).sum(-1)",
+            "The sum over latents comes later: here one value per coordinate is wanted.",
+        ),
+        Mistake(
+            "def kl_from_log_var(mu, log_var):\n    return (0.5 * (mu**2 + log_var.exp() - log_var - 1)).mean()",
+            "No mean here: one value per coordinate is wanted. (What a mean costs is the subject of lesson 06.)",
+        ),
+        Mistake(
+            "def kl_from_log_var(mu, log_var):\n    return 0.5 * (mu**2 + log_var.exp() - log_var)",
+            "Half a nat is missing: the KL of the prior from itself, at mu = 0 and log_var = 0, should be 0.",
+        ),
+        Mistake(
+            "def kl_from_log_var(mu, log_var):\n    return mu**2 + log_var.exp() - log_var - 1",
+            "Twice too large: the factor ½ is missing.",
+        ),
+        Mistake(
+            "def kl_from_log_var(mu, log_var):\n    mu, v = mu.detach(), log_var.detach()\n    return 0.5 * (mu**2 + v.exp() - v - 1)",
+            "The values are right, but `.detach()` cuts the gradients: nothing could be trained with it.",
+        ),
+    ),
+    cases=_pairs,
+    points=2,
+)
+
+MEAN_BUG = Exercise(
+    name="kl-mean-bug",
+    title="Find the bug",
+    task="""This function is called "KL per example" in its log. Somebody wrote `mean` to make the number independent of the batch size, which is right for the batch and wrong for the latents.
+Repair it: the KL of one example is the sum over its latents, and the function should return the average of that over the batch, a tensor with one number.""",
+    stub='''def kl_per_example(mu, log_var):
+    """mu, log_var (B, K) → the KL of one example, averaged over the batch."""
+    return -0.5 * torch.mean(1 + log_var - mu**2 - log_var.exp())''',
+    answer="kl_per_example",
+    solution='''def kl_per_example(mu, log_var):
+    """mu, log_var (B, K) → the KL of one example, averaged over the batch."""
+    return -0.5 * torch.sum(1 + log_var - mu**2 - log_var.exp(), dim=1).mean()''',
+    why="""Latents are independent under q and p, so their KLs add up: the sum over them is the KL of one example. Examples are repeated measurements of it: their mean is the KL per example.
+The mean over both is K times too small.""",
+    hints=(
+        "Which of the two axes is averaged over, and which is summed over?",
+        "First `dim=1`, the latents, then the batch.",
+        "`torch.sum(…, dim=1).mean()`",
+    ),
+    mistakes=(
+        Mistake(
+            "def kl_per_example(mu, log_var):\n    return -0.5 * torch.sum(1 + log_var - mu**2 - log_var.exp())",
+            "That is the KL of the whole batch: it grows with the batch size.",
+        ),
+        Mistake(
+            "def kl_per_example(mu, log_var):\n    return -0.5 * torch.sum(1 + log_var - mu**2 - log_var.exp(), dim=0).mean()",
+            "The axes are swapped: dim 0 is the batch, dim 1 the latents. (Multiplying the mean by the batch size does the same.)",
+        ),
+        Mistake(
+            "def kl_per_example(mu, log_var):\n    return -0.5 * torch.sum(1 + log_var - mu**2 - log_var.exp(), dim=1)",
+            "One step is left: you have one KL for each example, and the average over the batch is wanted.",
+        ),
+        Mistake(
+            "def kl_per_example(mu, log_var):\n    return 0.5 * torch.sum(1 + log_var - mu**2 - log_var.exp(), dim=1).mean()",
+            "The sign was right before: this KL is negative, which no KL is.",
+        ),
+    ),
+    cases=lambda generator: [case for case in _pairs(generator) if case.args[0].ndim == 2],
+    points=2,
+)
+
+MIX_UP = Exercise(
+    name="kl-mix-up",
+    title="Recognise a bug by its number",
+    task="""An encoder returns μ = 0.7 and log σ = 0.3. A colleague reports a KL of 0.270 nats for it, you get 0.356. What did the colleague do?
+
+- `"a"`: forgot the factor ½
+- `"b"`: read log σ as log σ²
+- `"c"`: read log σ as σ
+- `"d"`: swapped q and p""",
+    stub="culprit = ...",
+    answer="culprit",
+    solution='culprit = "b"',
+    why="With log σ² = 0.3, σ² = e^0.3 = 1.35 and the KL is ½(0.49 + 1.35 − 0.3 − 1) = 0.270. Nothing crashes and nothing is negative: only the number tells.",
+    hints=(
+        "Compute each of the four and compare.",
+        "½(0.49 + s − log s − 1) for the σ² = s that each reading gives.",
+    ),
+    mistakes=(
+        Mistake(
+            'culprit = "a"', "Without the ½ the number would be twice too large, 0.712; the colleague's is too small."
+        ),
+        Mistake('culprit = "c"', "With σ = 0.3 the KL would be ½(0.49 + 0.09 − log 0.09 − 1) = 0.994."),
+        Mistake('culprit = "d"', "KL(p‖q) = ½((1 + 0.49)/σ² + log σ² − 1) with σ² = e^0.6 is 0.209."),
+    ),
+)
+
+LESSON = Lesson("01", SETUP, (TWIN, LOG_VAR, MEAN_BUG, MIX_UP))
