@@ -1,4 +1,4 @@
-"""A real JupyterLab in a real Chromium, and what a notebook says that its sliders should show.
+"""A real JupyterLab in a real Chromium, and what a learner does in it.
 
 The server gets folders of its own for its settings, signatures and run-time files, and a copy of the
 notebooks: nothing of the person who runs the tests is read or changed.
@@ -6,16 +6,14 @@ notebooks: nothing of the person who runs the tests is read or changed.
 
 from __future__ import annotations
 
-import html
 import json
 import os
-import re
 import secrets
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,9 +26,10 @@ from vae_lessons.setup_course import ROOT, child_environment, lab_command, start
 pytest.importorskip("playwright", reason="the package playwright is not installed")
 from playwright.sync_api import Browser, Locator, Page, sync_playwright  # noqa: E402
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
-WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 PATIENCE = 120  # seconds for one step on a busy machine; every wait ends as soon as its condition holds
+SOON = 20_000  # milliseconds that a picture may take to follow its slider; usually 20 pass
+# The tests close a notebook so soon that the debugger may still wait for an answer of the ended kernel.
+HARMLESS = ("Could not restore the debugger state: Canceled future",)
 
 OPEN = """async path => {
     await jupyterapp.restored;
@@ -40,80 +39,27 @@ OPEN = """async path => {
     await panel.sessionContext.session.kernel.info;
 }"""
 CLOSE = "async () => { await panel.sessionContext.shutdown(); panel.dispose(); }"
-
-
-class Frame(NamedTuple):
-    """One picture as its <img> has it; where only the form of its text is known, a pattern."""
-
-    alt: str | re.Pattern[str]
-    src: str
-
-
-class Output(NamedTuple):
-    """What one cell that calls `show_frames` has stored.
-
-    Attributes:
-        cell: its index in the notebook.
-        labels: for each slider, how its positions are written.
-        start: for each slider, the position shown first.
-        frames: the pictures by positions, one for each slider.
-        png: the picture for places without widgets, in base64.
-    """
-
-    cell: int
-    labels: tuple[list[str], ...]
-    start: tuple[int, ...]
-    frames: dict[tuple[int, ...], Frame]
-    png: str
-
-    def labels_at(self, standing: Sequence[int]) -> list[str]:
-        """What the sliders show at these positions."""
-        return [labels[index] for labels, index in zip(self.labels, standing)]
-
-    def values(self, standing: Sequence[int]) -> set[float]:
-        return set(map(float, self.labels_at(standing)))
-
-
-def with_sliders() -> list[str]:
-    """The notebooks that call `show_frames`, whether or not a slider was stored."""
-    read = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(ROOT.glob("notebooks/*.ipynb"))}
-    return [name for name, notebook in read.items() if any(map(calls_show_frames, notebook["cells"]))]
-
-
-def outputs(notebook: Path) -> list[Output]:
-    """Read what the sliders of a notebook should show; a call that stored no slider is an error."""
-    content = json.loads(notebook.read_text(encoding="utf-8"))
-    assert "widgets" in content["metadata"], f"{notebook.name} is stored without its widgets: execute it again"
-    state = content["metadata"]["widgets"][WIDGET_STATE]["state"]
-    cells = [(number, cell) for number, cell in enumerate(content["cells"]) if calls_show_frames(cell)]
-    return [_output(number, cell, state) for number, cell in cells]
-
-
-def calls_show_frames(cell: dict[str, Any]) -> bool:
-    """Whether a cell makes sliders, as its source says: what it stored is what the tests look at."""
-    return cell["cell_type"] == "code" and re.search(r"(?<!def )\bshow_frames\(", "".join(cell["source"])) is not None
-
-
-def _output(number: int, cell: dict[str, Any], state: dict[str, Any]) -> Output:
-    [data] = [output["data"] for output in cell["outputs"] if WIDGET in output.get("data", {})]
-    *sliders, stack = (_follow(state, child) for child in _follow(state, data[WIDGET]["model_id"])["children"])
-    labels = tuple(slider["_options_labels"] for slider in sliders)
-    start = tuple(slider["index"] for slider in sliders)
-    return Output(number, labels, start, dict(_frames(state, stack)), "".join(data["image/png"]).strip())
-
-
-def _follow(state: dict[str, Any], reference: str) -> dict[str, Any]:
-    return state[reference.removeprefix("IPY_MODEL_")]["state"]
-
-
-def _frames(state: dict[str, Any], model: dict[str, Any]) -> Iterator[tuple[tuple[int, ...], Frame]]:
-    """Every picture below a model with its positions: stacks branch, HTML ends a branch."""
-    if "value" in model:
-        alt, src = re.search(r'alt="([^"]*)" src="([^"]*)"', model["value"]).groups()
-        yield (), Frame(html.unescape(alt), src)
-    for position, child in enumerate(model.get("children", [])):
-        for positions, frame in _frames(state, _follow(state, child)):
-            yield (position, *positions), frame
+RUN_ALL = "() => jupyterapp.commands.execute('notebook:run-all-cells')"
+RUN_ONE = """cell => {
+    panel.content.activeCellIndex = cell;
+    return jupyterapp.commands.execute('notebook:run-cell');
+}"""
+SAVE = "() => panel.context.save()"
+INTERRUPT = "() => panel.sessionContext.session.kernel.interrupt()"
+# Resolves to what the code printed, or to the name of its error.
+EXECUTE = """async code => {
+    const future = panel.sessionContext.session.kernel.requestExecute({code, store_history: false});
+    let printed = '';
+    future.onIOPub = message => { printed += message.content.text ?? ''; };
+    const reply = await future.done;
+    return reply.content.ename ?? printed.trim();
+}"""
+# The same, but it resolves as soon as the code prints something, and leaves its end in `window.ending`.
+BEGIN = """code => new Promise(begun => {
+    const future = panel.sessionContext.session.kernel.requestExecute({code, store_history: false});
+    future.onIOPub = message => { if (message.content.text) begun(); };
+    window.ending = future.done.then(reply => reply.content.ename ?? 'no error');
+})"""
 
 
 class Lab(NamedTuple):
@@ -121,6 +67,35 @@ class Lab(NamedTuple):
 
     course: Path
     address: str
+
+
+class Desk(NamedTuple):
+    """JupyterLab in one page, where the tests open one notebook after the other, and its complaints so far."""
+
+    browser: Browser
+    course: Path
+    page: Page
+    complaints: list[str]
+
+
+@pytest.fixture(name="desk", scope="module")
+def desk_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """One server for all tests of a file, started only where there is a browser."""
+    complaints: list[str] = []
+    with chromium() as browser, serve(tmp_path_factory.mktemp("lab")) as lab:
+        page = new_page(browser, complaints)
+        page.goto(lab.address)
+        yield Desk(browser, lab.course, page, complaints)
+        page.close()
+
+
+@pytest.fixture(name="page")
+def page_fixture(desk: Desk) -> Iterator[Page]:
+    """JupyterLab's page; the test fails if the browser's console has shown an error."""
+    yield desk.page
+    serious = [complaint for complaint in desk.complaints if not complaint.startswith(HARMLESS)]
+    desk.complaints.clear()
+    assert not serious, serious
 
 
 @contextmanager
@@ -206,3 +181,25 @@ def scroll_to(page: Page, cell: int) -> Locator:
     """Bring a cell into view, since JupyterLab builds a cell only when it is about to be seen."""
     evaluate(page, "cell => panel.content.scrollToItem(cell)", cell)
     return page.locator(f'.jp-Notebook [data-windowed-list-index="{cell}"]')
+
+
+def execute(page: Page, code: str) -> str:
+    """Run code in the notebook's kernel; return what it printed, or the name of its error."""
+    return evaluate(page, EXECUTE, code)
+
+
+def click_track(area: Locator, number: int, fraction: float) -> None:
+    """Click on the track of a slider, some way from its left end."""
+    track = area.locator(".noUi-target").nth(number)
+    track.scroll_into_view_if_needed()
+    box = track.bounding_box()
+    area.page.mouse.click(box["x"] + box["width"] * fraction, box["y"] + box["height"] / 2)
+
+
+def drag_to_end(area: Locator, number: int, steps: int = 5) -> None:
+    """Drag the handle of a slider to the right end with so many movements of the mouse."""
+    area.locator(".noUi-handle").nth(number).hover()  # waits until it has glided to its place
+    box, mouse = area.locator(".noUi-target").nth(number).bounding_box(), area.page.mouse
+    mouse.down()
+    mouse.move(box["x"] + box["width"], box["y"] + box["height"] / 2, steps=steps)
+    mouse.up()

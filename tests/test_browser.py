@@ -1,6 +1,6 @@
-"""The sliders as a learner meets them: keys and mouse, in JupyterLab and on an exported page.
+"""Every notebook as a learner meets it: opened, run through, saved, opened again, exported.
 
-Every expected picture is read from what the notebook has stored, never from what the page shows.
+A test worker takes a whole file at a time, so notebooks 07 to 10 are in test_browser_live.py.
 """
 
 from __future__ import annotations
@@ -9,111 +9,17 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import Frame, Lab, Output, chromium, evaluate, new_page, opened, outputs, scroll_to, serve, with_sliders
-from playwright.sync_api import Browser, Locator, Page, expect
+from browser import Desk, desk_fixture, new_page, opened, page_fixture, scroll_to  # noqa: F401  (two are fixtures)
+from frames import NUMBER, Sliders, cells_calling, course, notebook_path, outputs, stored, worked_through
+from playwright.sync_api import Page, expect
 
-from vae_lessons.setup_course import ROOT
-
-SOON = 20_000  # milliseconds that a picture may take to follow its slider; usually 20 pass
-NUMBER = r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
-# The tests close a notebook so soon that the debugger may still wait for an answer of the ended kernel.
-HARMLESS = ("Could not restore the debugger state: Canceled future",)
-RUN_ALL = "() => jupyterapp.commands.execute('notebook:run-all-cells')"
-SAVE = "() => panel.context.save()"
 PACKAGES = ("@jupyter-widgets/html-manager@1.0.15", "requirejs@2.3.8", "mathjax@2.7.9")  # nbconvert needs MathJax 2
 
 
-class Sliders:
-    """The sliders of one cell in a page, and where they stand."""
-
-    def __init__(self, area: Locator, output: Output) -> None:
-        self.area, self.output, self.standing, self.seen = area, output, list(output.start), {}
-
-    def check(self) -> None:
-        """Wait for the picture and the readouts of these positions; exactly one picture may be visible."""
-        labels = self.output.labels_at(self.standing)
-        expect(self.area.locator(".widget-readout")).to_have_text(labels, timeout=SOON)
-        picture, frame = self.area.locator(".widget-html img:visible"), self.output.frames[tuple(self.standing)]
-        expect(picture).to_have_attribute("alt", frame.alt, timeout=SOON)
-        src = self.seen[tuple(self.standing)] = picture.get_attribute("src")
-        if src != frame.src and frame.src:  # no bare assert: its message would hold both pictures
-            pytest.fail(f"not the stored picture at {labels}: {frame.alt}")
-
-    def press(self, number: int) -> None:
-        """Move one slider with the keys, after one click on its handle."""
-        last = len(self.output.labels[number]) - 1
-        self.area.locator(".noUi-handle").nth(number).click()
-        for key, index in {"End": last, "Home": 0, "ArrowRight": 1, "ArrowLeft": 0}.items():
-            self.area.page.keyboard.press(key)
-            self.stands(number, index)
-
-    def click(self, number: int) -> None:
-        """Move one slider with the mouse: a click on the middle of its track, then a drag to the right end."""
-        track, mouse = self.area.locator(".noUi-target").nth(number), self.area.page.mouse
-        track.scroll_into_view_if_needed()
-        box, last = track.bounding_box(), len(self.output.labels[number]) - 1
-        middle, y = (last + 1) // 2, box["y"] + box["height"] / 2
-        mouse.click(box["x"] + box["width"] * middle / last, y)
-        self.stands(number, middle)
-        self.area.locator(".noUi-handle").nth(number).hover()  # waits until it has glided there
-        mouse.down()
-        mouse.move(box["x"] + box["width"], y, steps=5)
-        mouse.up()
-        self.stands(number, last)
-
-    def stands(self, number: int, index: int) -> None:
-        self.standing[number] = index
-        self.check()
-
-    def move_all(self) -> None:
-        """Move every slider in both ways, from the position in which the notebook was stored."""
-        self.check()
-        for number in range(len(self.standing)):
-            self.press(number)
-            self.click(number)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """One server for all tests, started only where there is a browser."""
-    with serve(tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def desk(browser: Browser, lab: Lab) -> Iterator[tuple[Page, list[str]]]:
-    """JupyterLab in one page, where the tests open one notebook after the other, and its complaints so far."""
-    complaints: list[str] = []
-    page = new_page(browser, complaints)
-    page.goto(lab.address)
-    yield page, complaints
-    page.close()
-
-
-@pytest.fixture
-def page(desk: tuple[Page, list[str]]) -> Iterator[Page]:
-    """JupyterLab's page; the test fails if the browser's console shows an error meanwhile."""
-    page, complaints = desk
-    complaints.clear()
-    yield page
-    assert not [complaint for complaint in complaints if not complaint.startswith(HARMLESS)]
-
-
-def stored(name: str) -> list[Output]:
-    return outputs(ROOT / "notebooks" / f"{name}.ipynb")
-
-
-@pytest.mark.parametrize("name", with_sliders())
+@pytest.mark.parametrize("name", course())
 def test_every_picture_is_filed_under_its_labels(name: str) -> None:
     """The text of a picture names the positions at which it is shown: an order mixed up in the stacks is found."""
     for output in stored(name):
@@ -128,20 +34,29 @@ def named(label: str, text: str) -> bool:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", with_sliders())
-def test_sliders_move_in_a_notebook_that_was_only_opened(page: Page, name: str) -> None:
-    """The promise of every lesson: a trusted page works before anything has run."""
-    with opened(page, f"notebooks/{name}.ipynb"):
-        for output in stored(name):
+@pytest.mark.parametrize("name", course()[1:7])
+def test_sliders_move_before_and_after_the_run(desk: Desk, page: Page, name: str) -> None:
+    """The promise of every lesson: a trusted page works before anything has run, and afterwards too."""
+    with worked_through(desk, name):
+        pass
+
+
+@pytest.mark.browser
+def test_first_notebook_moves_again_after_it_was_saved(desk: Desk, page: Page) -> None:
+    """What a learner does first; when it is opened again its kernel has ended, and what was saved has to be enough."""
+    with worked_through(desk, course()[0]) as saved:
+        pass
+    with opened(page, f"notebooks/{saved.name}"):
+        for output in outputs(saved):
             Sliders(scroll_to(page, output.cell), output).move_all()
 
 
 @pytest.mark.browser
-def test_untrusted_notebook_shows_the_still_picture(page: Page, lab: Lab) -> None:
+def test_untrusted_notebook_shows_the_still_picture(desk: Desk, page: Page) -> None:
     """As on GitHub; one cell less makes it a notebook that nobody has signed."""
-    notebook = json.loads((lab.course / "notebooks/07_kl_vanishing.ipynb").read_text(encoding="utf-8"))
+    notebook = json.loads((desk.course / "notebooks/07_kl_vanishing.ipynb").read_text(encoding="utf-8"))
     notebook["cells"].pop()
-    (lab.course / "untrusted.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    (desk.course / "untrusted.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     [output] = stored("07_kl_vanishing")
     with opened(page, "untrusted.ipynb"):
         cell = scroll_to(page, output.cell)
@@ -151,15 +66,17 @@ def test_untrusted_notebook_shows_the_still_picture(page: Page, lab: Lab) -> Non
 
 
 @pytest.mark.browser
-def test_exported_page_moves_without_network(browser: Browser, tmp_path: Path) -> None:
+def test_exported_page_moves_without_network(desk: Desk, tmp_path: Path) -> None:
     """A page with its scripts beside it asks nothing of the outside, and its equations are typeset."""
-    asked, complaints = [], []
-    export(ROOT / "notebooks/07_kl_vanishing.ipynb", tmp_path)
-    page = new_page(browser, complaints, offline=True)
+    asked, complaints, notebook = [], [], notebook_path("07_kl_vanishing")
+    export(notebook, tmp_path)
+    page = new_page(desk.browser, complaints, offline=True)
     page.on("request", lambda request: asked.append(request.url))
     page.goto((tmp_path / "page.html").as_uri())
     for output in stored("07_kl_vanishing"):
         Sliders(page.locator(".jp-Cell").nth(output.cell), output).move_all()
+    for cell in cells_calling(notebook, "show_live", "show_lab"):
+        expect(page.locator(".jp-Cell").nth(cell).locator(".vae-note")).to_be_visible()
     page.locator(".mjx-chtml").first.wait_for()
     page.close()
     assert not complaints and {url.partition(":")[0] for url in asked} <= {"file", "data", "blob"}
@@ -187,43 +104,3 @@ def unpack(package: str, folder: Path) -> str:
     archive = packed.stdout.strip()
     shutil.unpack_archive(folder / archive, folder / archive.removesuffix(".tgz"), filter="data")
     return f"{archive.removesuffix('.tgz')}/package"
-
-
-@pytest.mark.browser
-def test_first_notebook_runs_through_and_its_slider_moves(page: Page, lab: Lab) -> None:
-    """What a learner does first; the pictures and the numbers measured in them are this machine's own."""
-    path = "notebooks/00_start_here.ipynb"
-    [output] = stored("00_start_here")
-    with opened(page, path):
-        assert evaluate(page, RUN_ALL), "a cell failed"
-        sliders = Sliders(scroll_to(page, output.cell), output._replace(frames=on_any_machine(output)))
-        sliders.move_all()
-        evaluate(page, SAVE)
-    assert len(set(sliders.seen.values())) == len(sliders.seen)
-    check_run(lab.course / path, ROOT / path)
-    [saved] = outputs(lab.course / path)
-    with opened(page, path):  # its kernel has ended: what was saved has to be enough
-        Sliders(scroll_to(page, saved.cell), saved).move_all()
-
-
-def on_any_machine(output: Output) -> dict[tuple[int, ...], Frame]:
-    """The stored texts, any number in them that is not a slider's position left open, and no pictures."""
-    return {
-        standing: Frame(loosened(frame.alt, output.values(standing)), "") for standing, frame in output.frames.items()
-    }
-
-
-def loosened(text: str, kept: set[float]) -> re.Pattern[str]:
-    """A pattern for the text in which only some numbers have to be the same."""
-    words = re.split(f"({NUMBER})", text)  # the numbers are at the odd places
-    free = [number % 2 == 1 and float(word) not in kept for number, word in enumerate(words)]
-    return re.compile("".join(NUMBER if open_ else re.escape(word) for word, open_ in zip(words, free)))
-
-
-def check_run(saved: Path, before: Path) -> None:
-    """Every cell ran, in order and without an error, and no widget is one of those stored before."""
-    cells = [cell for cell in json.loads(saved.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
-    assert [cell["execution_count"] for cell in cells] == [*range(1, len(cells) + 1)]
-    assert not [output for cell in cells for output in cell["outputs"] if output["output_type"] == "error"]
-    old, new = (set(re.findall(r'"model_id": "(\w+)"', path.read_text(encoding="utf-8"))) for path in (before, saved))
-    assert new and not new & old

@@ -21,7 +21,10 @@ from PIL import Image
 from vae_lessons.pictures import Canvas, draw_image, encode, img_tag, quick_img_tag
 
 # Frames need no kernel: without the red broken links that ipywidgets puts where there is none.
-QUIET = "<style>.vae-frames .jupyter-widgets-disconnected::before {content: none !important}</style>"
+QUIET = (
+    "<style>.vae-frames.jupyter-widgets-disconnected::before, .vae-frames .jupyter-widgets-disconnected::before"
+    " {content: none !important}</style>"
+)
 # Live sliders do need one, and say so exactly where there is none.
 NOTE = """<style>.vae-note {display: none} .jupyter-widgets-disconnected .vae-note {display: block}</style>
 <div class="vae-note">This picture is computed while you move: run the notebook up to here to bring it to life.</div>"""
