@@ -180,7 +180,7 @@ class BetaLab(widgets.VBox):
         # The browser copies `sent` to `seen` when a picture has arrived: a slow one gets fewer, not a queue.
         self.picture, self.sent, self.seen, self.sent_at = widgets.HTML(), widgets.IntText(), widgets.IntText(), 0.0
         widgets.jslink((self.sent, "value"), (self.seen, "value"))
-        return [widgets.HBox(list(self.buttons.values())), self.beta, self.picture, widgets.HTML(NOTE)]
+        return [widgets.HBox(list(self.buttons.values())), self.beta, self.picture]
 
     @property
     def is_running(self) -> bool:
@@ -245,7 +245,8 @@ class BetaLab(widgets.VBox):
         self.history.append((self.trainee.n_steps, float(theory.sum()), float(kl_and_errors[0].sum())))
         is_awaited = self.sent.value - self.seen.value < IN_FLIGHT
         if is_awaited or not self.is_running or time.perf_counter() - self.sent_at > PATIENCE:
-            self.picture.value = self.figure.tag(self.beta.value, level, theory, *kl_and_errors, self.history)
+            tag = self.figure.tag(self.beta.value, level, theory, *kl_and_errors, self.history)
+            self.picture.value = NOTE + tag
             self.sent.value, self.sent_at = self.sent.value + 1, time.perf_counter()
 
     def _repr_mimebundle_(self, **kwargs) -> dict:

@@ -227,7 +227,7 @@ class LiveSlider(_Pictured):
         self.canvas, self.picture = Canvas(fig), widgets.HTML()
         self._show(alt)
         self.first = self.canvas.image()
-        super().__init__([*self.sliders, self.picture, widgets.HTML(NOTE)])
+        super().__init__([*self.sliders, self.picture])
         for slider in self.sliders:
             slider.observe(self._follow, "value")
 
@@ -238,7 +238,7 @@ class LiveSlider(_Pictured):
             self.picture.value = error_html(error)
 
     def _show(self, alt: str) -> None:
-        self.picture.value = quick_img_tag(self.canvas.image(), alt, self.canvas.fig)
+        self.picture.value = NOTE + quick_img_tag(self.canvas.image(), alt, self.canvas.fig)
 
 
 def _check_range(control: Range) -> None:
