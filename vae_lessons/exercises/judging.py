@@ -1,11 +1,7 @@
 """Right, wrong, or not answered: by what an answer does, never by how it is written."""
 
-import _thread
-import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from copy import deepcopy
+from collections.abc import Callable, Sequence
 from enum import Enum
 from numbers import Real
 from types import CodeType, FunctionType
@@ -15,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae_lessons.exercises import calling
+from vae_lessons.exercises.calling import Outcome, TooLong, outcomes
 from vae_lessons.exercises.source import Case, Exercise, Lesson, run
-
-TIME_LIMIT = 10.0  # seconds for all calls of one check
 
 
 class Status(Enum):
@@ -31,19 +27,6 @@ class Verdict(NamedTuple):
 
     status: Status
     message: str = ""
-
-
-class Outcome(NamedTuple):
-    """What one call did: gave a value and gradients, or raised an error; and whether it changed its inputs."""
-
-    value: Any = None
-    gradients: tuple[Tensor | None, ...] = ()
-    error: BaseException | None = None
-    changed: bool = False
-
-
-class TooLong(Exception):
-    """The learner's function was stopped."""
 
 
 def judge(lesson: Lesson, exercise: Exercise, answer: Any, seed: int | None = None) -> Verdict:
@@ -60,6 +43,11 @@ def judge(lesson: Lesson, exercise: Exercise, answer: Any, seed: int | None = No
     if not callable(answer):
         return Verdict(Status.WRONG, f"`{exercise.answer}` should be a function, and is {_kind(answer)}.")
     return _judge_function(lesson, exercise, answer, right, _generator(seed))
+
+
+def _generator(seed: int | None) -> torch.Generator:
+    generator = torch.Generator()
+    return generator.manual_seed(generator.seed() % 2**31 if seed is None else seed)
 
 
 def is_untouched(exercise: Exercise, answer: Any) -> bool:
@@ -123,83 +111,40 @@ def _judge_function(
     lesson: Lesson, exercise: Exercise, answer: Callable, right: Callable, generator: torch.Generator
 ) -> Verdict:
     cases = exercise.cases(generator)
-    given = _outcomes(answer, cases)
+    given = outcomes(answer, cases)
     if any(outcome.value is ... for outcome in given):
         return Verdict(Status.NOT_ANSWERED)
-    wanted = _outcomes(right, cases)
+    wanted = outcomes(right, cases)
     problem = next(filter(None, map(_problem, cases, given, wanted)), None)
     if problem is None:
         return Verdict(Status.RIGHT)
     for mistake in exercise.mistakes:
-        if all(map(_alike, given, _outcomes(run(lesson, exercise, mistake.code), cases))):
+        if all(map(_alike, given, outcomes(run(lesson, exercise, mistake.code), cases))):
             return Verdict(Status.WRONG, f"{mistake.hint}{_traceback(given)}")
     return Verdict(Status.WRONG, f"{problem}{_traceback(given)}")
 
 
-def _outcomes(function: Callable, cases: Sequence[Case]) -> list[Outcome]:
-    """Call the function on every case; after an endless loop it is not called again."""
-    outcomes: list[Outcome] = []
-    try:
-        with time_limit(TIME_LIMIT):
-            for case in cases:
-                outcomes.append(_outcome(function, case))
-    except TooLong as error:
-        outcomes.append(Outcome(error=error))
-    return outcomes
-
-
-def _outcome(function: Callable, case: Case) -> Outcome:
-    args = [_copy(arg) for arg in case.args]
-    try:
-        value = function(*args)
-        gradients = _gradients(value, args)
-    except (Exception, SystemExit) as error:
-        return Outcome(error=error, changed=_was_changed(args, case.args))
-    return Outcome(value, gradients, None, _was_changed(args, case.args))
-
-
-def _copy(arg: Any) -> Any:
-    """An argument of its own for every call."""
-    if isinstance(arg, Tensor):
-        return arg.detach().clone().requires_grad_(arg.requires_grad)
-    if isinstance(arg, torch.Generator):
-        return torch.Generator().set_state(arg.get_state())
-    return arg if callable(arg) and not isinstance(arg, torch.nn.Module) else deepcopy(arg)
-
-
-def _gradients(value: Any, args: Sequence[Any]) -> tuple[Tensor | None, ...]:
-    """Of the sum of the value with respect to the arguments that ask for it; empty if it depends on none."""
-    wanted = [arg for arg in args if isinstance(arg, Tensor) and arg.requires_grad]
-    if not wanted or not isinstance(value, Tensor) or not value.requires_grad:
-        return ()
-    return torch.autograd.grad(value.sum(), wanted, allow_unused=True)
-
-
-def _was_changed(args: Sequence[Any], before: Sequence[Any]) -> bool:
-    return any(
-        not torch.equal(one, two)
-        for one, two in zip(args, before)
-        if isinstance(one, Tensor) and one.shape == two.shape
-    )
-
-
 def _problem(case: Case, given: Outcome, wanted: Outcome) -> str | None:
     """The first thing that is wrong with one call, or None."""
+    problem = _failure(given) or _difference_in_kind(given.value, wanted.value)
+    if problem is None and not _close(given.value, wanted.value):
+        problem = f"it returned {_brief(given.value)} where {_brief(wanted.value)} is right. It was called with {_brief(case.args)}."
+    if problem is None and not _same_gradients(given.gradients, wanted.gradients):
+        problem = (
+            "the values are right, but the gradients are not: does something cut them (`.item()`, `.detach()`, NumPy)?"
+        )
+    return problem and f"On {case.label} {problem}"
+
+
+def _failure(given: Outcome) -> str | None:
+    """What is wrong whatever the right value is."""
     if isinstance(given.error, TooLong):
-        return f"On {case.label} it was still running after {TIME_LIMIT:g} s and was stopped: is there a loop that never ends?"
+        return f"it was still running after {calling.TIME_LIMIT:g} s and was stopped: is there a loop that never ends?"
     if given.error is not None:
-        return f"On {case.label} it raised {type(given.error).__name__}: {given.error}"
+        return f"it raised {type(given.error).__name__}: {given.error}"
     if given.changed:
-        return f"On {case.label} it changed its input in place; the caller still needs it. Make a new tensor instead."
-    if given.value is None:
-        return f"On {case.label} it returned nothing: is there a `return`?"
-    if (problem := _difference_in_kind(given.value, wanted.value)) is not None:
-        return f"On {case.label} {problem}"
-    if not _close(given.value, wanted.value):
-        return f"On {case.label}, called with {_brief(case.args)}, it returned {_brief(given.value)} where {_brief(wanted.value)} is right."
-    if not _same_gradients(given.gradients, wanted.gradients):
-        return f"On {case.label} the values are right, but the gradients are not: does something cut them (`.item()`, `.detach()`, NumPy)?"
-    return None
+        return "it changed its input in place; the caller still needs it. Make a new tensor instead."
+    return "it returned nothing: is there a `return`?" if given.value is None else None
 
 
 def _difference_in_kind(given: Any, wanted: Any) -> str | None:
@@ -240,11 +185,9 @@ def _close(one: Any, two: Any) -> bool:
 
 
 def _same_gradients(one: tuple[Tensor | None, ...], two: tuple[Tensor | None, ...]) -> bool:
-    """A missing gradient is a gradient of zero, but not where another is wanted."""
-    if len(one) != len(two):
-        return False
-    zeros = [(a, b) if a is not None and b is not None else (a, b) for a, b in zip(one, two)]
-    return all((a is None and b is None) or (a is not None and b is not None and _close(a, b)) for a, b in zeros)
+    return len(one) == len(two) and all(
+        (a is None and b is None) or (a is not None and b is not None and _close(a, b)) for a, b in zip(one, two)
+    )
 
 
 def _alike(one: Outcome, two: Outcome) -> bool:
@@ -268,7 +211,7 @@ def _traceback(outcomes: Sequence[Outcome]) -> str:
     error = next((outcome.error for outcome in outcomes if outcome.error is not None), None)
     if error is None or isinstance(error, TooLong):
         return ""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename not in (__file__, calling.__file__)]
     lines = "".join(traceback.format_list(frames) + traceback.format_exception_only(error))
     return f"\nWhere it happened:\n{lines.rstrip()}"
 
@@ -294,37 +237,3 @@ def _brief(value: Any) -> str:
     if isinstance(value, Tensor):
         return f"a tensor of shape {tuple(value.shape)} with mean {value.detach().double().mean():.4g}"
     return f"{value:.6g}" if isinstance(value, float) else type(value).__name__ if callable(value) else repr(value)
-
-
-# Time ------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Stop what runs in the main thread after some seconds, as Jupyter's stop button does.
-
-    Raises:
-        TooLong: it was stopped. A learner's own interrupt passes as it is.
-    """
-    expired = threading.Event()
-
-    def interrupt() -> None:
-        expired.set()
-        _thread.interrupt_main()
-
-    timer = threading.Timer(seconds, interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except KeyboardInterrupt:
-        if not expired.is_set():
-            raise
-        raise TooLong from None
-    finally:
-        timer.cancel()
-
-
-def _generator(seed: int | None) -> torch.Generator:
-    generator = torch.Generator()
-    return generator.manual_seed(generator.seed() % 2**31 if seed is None else seed)

@@ -1,0 +1,101 @@
+"""Calling a learner's function: on arguments of its own, for a limited time, whatever it raises."""
+
+import _thread
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from vae_lessons.exercises.source import Case
+
+TIME_LIMIT = 10.0  # seconds for all calls of one check
+
+
+class Outcome(NamedTuple):
+    """What one call did: gave a value and gradients, or raised an error; and whether it changed its inputs."""
+
+    value: Any = None
+    gradients: tuple[Tensor | None, ...] = ()
+    error: BaseException | None = None
+    changed: bool = False
+
+
+class TooLong(Exception):
+    """The learner's function was stopped."""
+
+
+def outcomes(function: Callable, cases: Sequence[Case]) -> list[Outcome]:
+    """Call the function on every case; after an endless loop it is not called again."""
+    done: list[Outcome] = []
+    try:
+        with time_limit(TIME_LIMIT):
+            for case in cases:
+                done.append(_outcome(function, case))
+    except TooLong as error:
+        done.append(Outcome(error=error))
+    return done
+
+
+def _outcome(function: Callable, case: Case) -> Outcome:
+    args = [_copy(arg) for arg in case.args]
+    try:
+        value = function(*args)
+        gradients = _gradients(value, args)
+    except (Exception, SystemExit) as error:
+        return Outcome(error=error, changed=_was_changed(args, case.args))
+    return Outcome(value, gradients, None, _was_changed(args, case.args))
+
+
+def _copy(arg: Any) -> Any:
+    """An argument of its own for every call."""
+    if isinstance(arg, Tensor):
+        return arg.detach().clone().requires_grad_(arg.requires_grad)
+    if isinstance(arg, torch.Generator):
+        return torch.Generator().set_state(arg.get_state())
+    return arg if callable(arg) and not isinstance(arg, torch.nn.Module) else deepcopy(arg)
+
+
+def _gradients(value: Any, args: Sequence[Any]) -> tuple[Tensor | None, ...]:
+    """Of the sum of the value with respect to the arguments that ask for it; empty if it depends on none."""
+    wanted = [arg for arg in args if isinstance(arg, Tensor) and arg.requires_grad]
+    if not wanted or not isinstance(value, Tensor) or not value.requires_grad:
+        return ()
+    return torch.autograd.grad(value.sum(), wanted, allow_unused=True)
+
+
+def _was_changed(args: Sequence[Any], before: Sequence[Any]) -> bool:
+    return any(
+        not torch.equal(one, two)
+        for one, two in zip(args, before)
+        if isinstance(one, Tensor) and one.shape == two.shape
+    )
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Stop what runs in the main thread after some seconds, as Jupyter's stop button does.
+
+    Raises:
+        TooLong: it was stopped. A learner's own interrupt passes as it is.
+    """
+    expired = threading.Event()
+
+    def interrupt() -> None:
+        expired.set()
+        _thread.interrupt_main()
+
+    timer = threading.Timer(seconds, interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not expired.is_set():
+            raise
+        raise TooLong from None
+    finally:
+        timer.cancel()
