@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+from dataclasses import replace
 
 import nbformat
 import numpy as np
@@ -10,9 +11,9 @@ import torch
 from test_notebooks import store_notebooks
 
 from vae_lessons import exercises
-from vae_lessons.exercises import check, find, hint, judging, progress
+from vae_lessons.exercises import calling, check, find, hint, judging, progress
 from vae_lessons.exercises.judging import Status, judge
-from vae_lessons.exercises.source import run
+from vae_lessons.exercises.source import Mistake, run
 
 ALL = [(lesson, exercise) for lesson in map(exercises.lesson, exercises.NUMBERS) for exercise in lesson.exercises]
 MISTAKES = [(lesson, exercise, mistake) for lesson, exercise in ALL for mistake in exercise.mistakes]
@@ -84,7 +85,7 @@ BAD_FUNCTIONS = {
     "shape": ("    return (mu + log_var).sum(0)", "it returned shape (3,) where (5, 3) is wanted"),
     "dtype": ("    return mu.double()", "it returned torch.float64 where torch.float32 is wanted"),
     "numpy": ("    return mu.detach().numpy()", "it returned a ndarray where a tensor of shape (5, 3) is wanted"),
-    "value": ("    return mu * 0 + 7", "it returned a tensor of shape (5, 3) with mean 7 where"),
+    "value": ("    return mu * 0 + 7", "it returned values of shape (5, 3) with mean 7 where"),
     "gradient": (
         "    return 0.5 * (mu**2 + log_var.detach().expm1() - log_var)",
         "the values are right, but the gradients are not",
@@ -102,6 +103,17 @@ def test_the_traceback_shows_the_learners_line_and_not_the_checker():
     message = written("def kl_from_log_var(mu, log_var):\n    return mu + nothing").message
     assert "NameError: name 'nothing' is not defined" in message and "<kl-log-var>" in message
     assert "judging.py" not in message and "calling.py" not in message
+
+
+def test_a_mistake_that_draws_at_random_is_recognised():
+    """Noise from nowhere: the global generators are the same for the learner and the known mistake."""
+    lesson, exercise = find("numpy-noise")
+    before = torch.get_rng_state()
+    drawn = "def draw_z(mu, log_sigma, generator):\n    return mu + log_sigma.exp() * torch.randn_like(mu)"
+    known = Mistake(drawn.replace("draw_z", exercise.answer), "from nowhere")
+    status, message = judge(lesson, replace(exercise, mistakes=(known,)), run(lesson, exercise, known.code))
+    assert status is Status.WRONG and message == "from nowhere"
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_an_endless_loop_is_stopped(monkeypatch):

@@ -175,13 +175,20 @@ def _close(one: Any, two: Any) -> bool:
         return len(one) == len(two) and all(map(_close, one, two))
     if isinstance(one, str) or isinstance(two, str) or one is None or two is None:
         return one == two
+    rtol, atol = _tolerance(one, two)
     try:
-        one, two = torch.as_tensor(one), torch.as_tensor(two)
+        one, two = (torch.as_tensor(each, dtype=torch.float64) for each in (one, two))
     except (TypeError, ValueError, RuntimeError):
         return False
-    precise = torch.float64 in (one.dtype, two.dtype) and one.dtype == two.dtype
-    rtol, atol = (1e-7, 1e-9) if precise else (2e-4, 2e-5)
-    return one.shape == two.shape and torch.allclose(one.double(), two.double(), rtol=rtol, atol=atol, equal_nan=True)
+    return one.shape == two.shape and torch.allclose(one, two, rtol=rtol, atol=atol, equal_nan=True)
+
+
+def _tolerance(*values: Any) -> tuple[float, float]:
+    """Relative and absolute: what single precision leaves, or double; a plain number may have been through either."""
+    dtypes = {value.dtype for value in values if isinstance(value, Tensor)}
+    if not dtypes:
+        return 2e-4, 1e-7
+    return (1e-6, 1e-8) if dtypes == {torch.float64} else (2e-4, 2e-5)
 
 
 def _same_gradients(one: tuple[Tensor | None, ...], two: tuple[Tensor | None, ...]) -> bool:
@@ -196,11 +203,15 @@ def _alike(one: Outcome, two: Outcome) -> bool:
         return type(one.error) is type(two.error)
     return (
         one.changed == two.changed
-        and type(one.value) is type(two.value)
-        and getattr(one.value, "dtype", None) == getattr(two.value, "dtype", None)
+        and _same_dtype(one.value, two.value)
         and _close(one.value, two.value)
         and _same_gradients(one.gradients, two.gradients)
     )
+
+
+def _same_dtype(one: Any, two: Any) -> bool:
+    """A plain number may stand for a tensor of any dtype."""
+    return not (isinstance(one, Tensor) and isinstance(two, Tensor)) or one.dtype == two.dtype
 
 
 # Words -----------------------------------------------------------------------------------------
@@ -232,8 +243,10 @@ def _brief(value: Any) -> str:
     """A value in one line: small tensors as numbers, large ones by their shape."""
     if isinstance(value, tuple):
         return f"({', '.join(map(_brief, value))})"
-    if isinstance(value, Tensor) and value.numel() <= 6:
-        return str(np.round(value.detach().double().numpy(), 4).tolist())
-    if isinstance(value, Tensor):
-        return f"a tensor of shape {tuple(value.shape)} with mean {value.detach().double().mean():.4g}"
-    return f"{value:.6g}" if isinstance(value, float) else type(value).__name__ if callable(value) else repr(value)
+    if isinstance(value, Tensor | np.ndarray) and np.prod(value.shape) <= 6:
+        return str(np.round(torch.as_tensor(value).detach().double().numpy(), 6).tolist())
+    if isinstance(value, Tensor | np.ndarray):
+        return f"values of shape {tuple(value.shape)} with mean {torch.as_tensor(value).detach().double().mean():.4g}"
+    if callable(value) or isinstance(value, torch.Generator):
+        return f"a {type(value).__name__}"
+    return f"{value:.6g}" if isinstance(value, float) else repr(value)

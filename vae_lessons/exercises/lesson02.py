@@ -1,5 +1,266 @@
-"""Exercises of notebook 02."""
+"""Exercises of notebook 02, the Monte Carlo KL."""
 
-from vae_lessons.exercises.source import Lesson
+import torch
 
-LESSON = Lesson("02", "", ())
+from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake
+
+SETUP = """import math
+
+import torch
+
+from vae_lessons.montecarlo import log_ratio_std"""
+
+
+def _posteriors(generator: torch.Generator) -> list[Case]:
+    """mu, log_sigma (K,) and an error that takes tens to thousands of draws."""
+
+    def draw(n_latents: int, dtype: torch.dtype = torch.float32) -> tuple:
+        mu = torch.randn(n_latents, generator=generator, dtype=dtype)
+        log_sigma = -0.5 * torch.randn(n_latents, generator=generator, dtype=dtype).abs()
+        error = 0.05 + 0.1 * torch.rand(1, generator=generator, dtype=torch.float64).item()
+        return mu, log_sigma, error
+
+    mu, log_sigma, error = draw(4)
+    mu[0] = log_sigma[0] = 0.0
+    return [
+        Case("3 latents", draw(3)),
+        Case("1 latent", draw(1)),
+        Case("8 latents in double precision", draw(8, torch.float64)),
+        Case("4 latents, one of them at the prior", (mu, log_sigma, error)),
+    ]
+
+
+def _log_ratios(generator: torch.Generator) -> list[Case]:
+    """(S, K), with scatters that differ from latent to latent."""
+
+    def draw(*shape: int, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor]:
+        scales = 0.5 + 2 * torch.rand(shape[-1], generator=generator, dtype=dtype)
+        return (scales * (1 + torch.randn(*shape, generator=generator, dtype=dtype)),)
+
+    return [
+        Case("6 draws of 3 latents", draw(6, 3)),
+        Case("2 draws of 1 latent", draw(2, 1)),
+        Case("50 draws of 8 latents", draw(50, 8)),
+        Case("double precision", draw(5, 2, dtype=torch.float64)),
+    ]
+
+
+def _log_densities(generator: torch.Generator) -> list[Case]:
+    """log p and log q at draws from q; where they are equal; and far apart, as when q is narrow."""
+
+    def draw(*shape: int, dtype: torch.dtype = torch.float32, grad: bool = False) -> tuple[torch.Tensor, ...]:
+        return tuple((torch.randn(*shape, generator=generator, dtype=dtype) - 1).requires_grad_(grad) for _ in range(2))
+
+    same = torch.randn(3, generator=generator, dtype=torch.float32)
+    return [
+        Case("7 draws", draw(7)),
+        Case("a single draw", draw(1)),
+        Case("4 draws of 3 latents in double precision", draw(4, 3, dtype=torch.float64)),
+        Case("inputs that want gradients", draw(6, grad=True)),
+        Case("draws where p and q agree", (same, same.clone())),
+        Case("draws that p finds far less likely than q", (same - 40, same + 5)),
+    ]
+
+
+RELATIVE_ERROR = Exercise(
+    name="relative-error",
+    title="Predict a number",
+    task="""With μ = 1.3, σ = 0.6 and 10 000 draws, the KL of one latent is known to 0.87 % (a standard error of 0.0090 in 1.0358 nats). An image has 8 such latents, independent, each with the same μ and σ.
+How many draws (of all 8) does its KL need, to be known to 0.87 % as well?""",
+    stub="draws = ...",
+    answer="draws",
+    solution="""def relative_error(n_draws, n_latents):
+    one = log_ratio_std(torch.tensor(1.3), torch.tensor(0.6).log()).item()
+    return math.sqrt(n_latents) * one / math.sqrt(n_draws) / (n_latents * 1.0358)
+
+
+draws = 10_000 * (relative_error(10_000, 8) / relative_error(10_000, 1)) ** 2""",
+    why="""The KLs add up to 8 times one KL, the scatters only to √8 times one scatter. So the relative error of the same number of draws is √8 times smaller, and 10 000/8 = 1250 draws do.
+The absolute error is larger than before, 0.072 nats.""",
+    hints=(
+        "How does the KL grow with the number of latents, and how does the scatter of one draw?",
+        "Scatter divided by KL changes by √8/8 = 1/√8. And the error falls as 1/√N.",
+    ),
+    mistakes=(
+        Mistake(
+            "draws = 10_000",
+            "The relative error of 10 000 draws does not stay the same: the KL grows 8 times, the scatter less.",
+        ),
+        Mistake(
+            "draws = 80_000",
+            "That many keep the *absolute* error at 0.009 nats. The question is about the error relative to the KL, which has grown, too.",
+        ),
+        Mistake(
+            "draws = 10_000 / math.sqrt(8)",
+            "The relative error is indeed √8 times smaller. But a number of draws goes with the square of an error.",
+        ),
+        Mistake(
+            "draws = 10_000 * math.sqrt(8)",
+            "The scatter does grow by √8, but the KL it is compared with grows by 8: you need fewer draws, not more.",
+        ),
+        Mistake(
+            "draws = 10_000 / 64",
+            "You took the scatter to be that of one latent. Variances add: the scatter of the sum is √8 times as large.",
+        ),
+    ),
+)
+
+DRAWS_NEEDED = Exercise(
+    name="draws-needed",
+    title="Complete a function",
+    task="""How many draws make the standard error of an image's KL as small as you wish? Write the answer for K independent latents with `mu` and `log_sigma` of shape (K,).
+The KL of the image is the sum over its latents. Return the smallest whole number of draws whose predicted standard error is not above `error`. `log_ratio_std(mu, log_sigma)` is at hand.""",
+    stub='''def draws_needed(mu, log_sigma, error):
+    """The number of draws after which the KL's standard error is `error` nats or less."""
+    ...''',
+    answer="draws_needed",
+    solution='''def draws_needed(mu, log_sigma, error):
+    """The number of draws after which the KL's standard error is `error` nats or less."""
+    variance = (log_ratio_std(mu, log_sigma) ** 2).sum().item()
+    return math.ceil(variance / error**2)''',
+    why="The variances of independent latents add up to the variance s² of one draw. From s/√N ≤ error follows N ≥ (s/error)², rounded up. For one latent at μ = 1.3, σ = 0.6 and an error of 0.05 it says 326.",
+    hints=(
+        "First the standard deviation s of one draw of the sum. What adds up over independent latents?",
+        "Variances add: s² is the sum of `log_ratio_std(…) ** 2`. Then solve s/√N ≤ error for N.",
+        "`math.ceil(variance / error**2)`",
+    ),
+    mistakes=(
+        Mistake(
+            "def draws_needed(mu, log_sigma, error):\n    return math.ceil((log_ratio_std(mu, log_sigma).sum() / error) ** 2)",
+            "You added standard deviations. Of independent latents the variances add: deviations do so only if all latents err together.",
+        ),
+        Mistake(
+            "def draws_needed(mu, log_sigma, error):\n    return math.ceil((log_ratio_std(mu, log_sigma) ** 2).sum().sqrt() / error)",
+            "The error falls as 1/√N, not as 1/N: solve s/√N = error for N once more.",
+        ),
+        Mistake(
+            "def draws_needed(mu, log_sigma, error):\n    return math.ceil((log_ratio_std(mu, log_sigma) ** 2).sum() / error)",
+            "You squared s but not the error: N is the square of their ratio.",
+        ),
+        Mistake(
+            "def draws_needed(mu, log_sigma, error):\n    return int((log_ratio_std(mu, log_sigma) ** 2).sum() / error**2)",
+            "Rounded down, the last draw is missing: the standard error is still a little above `error`.",
+        ),
+        Mistake(
+            "def draws_needed(mu, log_sigma, error):\n    return math.ceil((log_ratio_std(mu, log_sigma) ** 2).mean() / error**2)",
+            "That is enough for an average latent. The KL of the image is the sum over latents, and its variance as well.",
+        ),
+        Mistake(
+            "def draws_needed(mu, log_sigma, error):\n    return math.ceil((log_ratio_std(mu, log_sigma) / error) ** 2)",
+            "`log_ratio_std` gives one number for each latent: combine them into one scatter, that of the sum, before you round.",
+        ),
+        Mistake(
+            "def draws_needed(mu, log_sigma, error):\n    return torch.ceil((log_ratio_std(mu, log_sigma) / error) ** 2).sum()",
+            "Nearly: you rounded up for every latent and added the results. Add the variances first, and round once.",
+        ),
+        Mistake(
+            "def draws_needed(mu, log_sigma, error):\n    return math.ceil(1.96**2 * (log_ratio_std(mu, log_sigma) ** 2).sum() / error**2)",
+            "With these draws 1.96 standard errors are `error`, the half-width of a 95 % interval. One standard error was asked for.",
+        ),
+    ),
+    cases=_posteriors,
+    points=2,
+)
+
+ERROR_BAR = Exercise(
+    name="error-bar",
+    title="Find the bug",
+    task="""This function gives the KL of an image with its standard error. Its author is proud: in thousands of experiments of 500 draws each, the interval kl ± 1.96 error has never missed the truth, where a 95 % interval should miss it in one of 20.
+Repair it; the sum over latents is right. Return a pair of tensors with one number each, as it does now.""",
+    stub='''def kl_with_error(log_ratios):
+    """log_ratios (S, K), S draws of K latents → the KL summed over latents, its standard error."""
+    per_draw = log_ratios.sum(dim=1)
+    return per_draw.mean(), per_draw.std()''',
+    answer="kl_with_error",
+    solution='''def kl_with_error(log_ratios):
+    """log_ratios (S, K), S draws of K latents → the KL summed over latents, its standard error."""
+    per_draw = log_ratios.sum(dim=1)
+    return per_draw.mean(), per_draw.std() / math.sqrt(len(per_draw))''',
+    why="`std()` is the scatter of one draw. The average of S draws scatters √S times less. (`estimate` from the lesson does the same.) An interval that never misses is as wrong as one that misses too often.",
+    hints=(
+        "What does the second number measure: how one draw scatters, or how the average does?",
+        "It does not fall when there are more draws. It should, as 1/√S.",
+        "`per_draw.std() / math.sqrt(len(per_draw))`",
+    ),
+    mistakes=(
+        Mistake(
+            "def kl_with_error(log_ratios):\n    r = log_ratios.sum(dim=1)\n    return r.mean(), r.std() / len(r)",
+            "Now the intervals are far too narrow: the variance of an average falls as 1/S, its standard error as 1/√S.",
+        ),
+        Mistake(
+            "def kl_with_error(log_ratios):\n    r = log_ratios.sum(dim=1)\n    return r.mean(), r.std() / math.sqrt(log_ratios.numel())",
+            "You divided by √(S·K). The K latents of a draw were added, not averaged: there are S independent draws.",
+        ),
+        Mistake(
+            "def kl_with_error(log_ratios):\n    r = log_ratios.sum(dim=1)\n    return r.mean(), log_ratios.std() / math.sqrt(len(r))",
+            "The scatter now mixes all latents; what was averaged is their sum, and its scatter is wanted.",
+        ),
+        Mistake(
+            "def kl_with_error(log_ratios):\n    r = log_ratios.sum(dim=1)\n    return r.mean(), r.std() / math.sqrt(len(r) - 1)",
+            "One degree of freedom is taken off twice: `std()` divides by S − 1 already. Then √S is right.",
+        ),
+        Mistake(
+            "def kl_with_error(log_ratios):\n    r = log_ratios.sum(dim=1)\n    return r.mean(), 1.96 * r.std() / math.sqrt(len(r))",
+            "That is the half-width of the interval. The standard error is wanted, without the 1.96: the caller multiplies.",
+        ),
+        Mistake(
+            "def kl_with_error(log_ratios):\n    r = log_ratios.sum(dim=1)\n    return r.mean(), r.var() / math.sqrt(len(r))",
+            "That is a variance divided by √S: its unit would be nats². Start from the standard deviation.",
+        ),
+        Mistake(
+            "def kl_with_error(log_ratios):\n    r = log_ratios.mean(dim=1)\n    return r.mean(), r.std() / math.sqrt(len(r))",
+            "√S is right. But the KL of the image is the sum over its latents; you average over them now.",
+        ),
+    ),
+    cases=_log_ratios,
+    points=2,
+)
+
+K3_RATIO = Exercise(
+    name="k3-ratio",
+    title="Find the bug",
+    task="""This k3 is never negative, and it is 0 where p and q agree, as it should be. But for q = N(0.5, 0.8²) and p = N(0, 1) the KL is 0.168 nats, and the average of this function over draws from q is 0.120, however many you take.
+Find out why, and mend it.""",
+    stub='''def k3(log_p, log_q):
+    """log p(z) and log q(z) at draws z from q → k3 for each draw, in nats."""
+    log_r = log_q - log_p
+    return torch.exp(log_r) - 1 - log_r''',
+    answer="k3",
+    solution='''def k3(log_p, log_q):
+    """log p(z) and log q(z) at draws z from q → k3 for each draw, in nats."""
+    log_r = log_p - log_q
+    return torch.expm1(log_r) - log_r''',
+    why="""k3 needs 𝔼[r] = 1 under the distribution the draws come from. With z from q that holds for r = p/q: ∫ q · p/q dz = ∫ p dz = 1. For q/p the average is 1.288 here, and 1.288 − 1 − 0.168 = 0.120.
+The last term had the wrong sign as well. Nothing was negative all the same, because eᵘ − 1 − u ≥ 0 for every u.""",
+    hints=(
+        "k3 adds r − 1 to k1, which must not change the average. For which r is 𝔼[r] = 1, if z comes from q?",
+        "In the table of the lesson, r = p(z)/q(z). What is `log_r` here?",
+    ),
+    mistakes=(
+        Mistake(
+            "def k3(log_p, log_q):\n    return torch.exp(log_q - log_p) - 1 - (log_p - log_q)",
+            "Half mended: the last term has the right sign now, but r is still q/p, whose average is not 1.",
+        ),
+        Mistake(
+            "def k3(log_p, log_q):\n    return torch.exp(log_p - log_q) - 1 - (log_q - log_p)",
+            "r is right now. But the last term averages to −KL: you add log r where it should be subtracted.",
+        ),
+        Mistake(
+            "def k3(log_p, log_q):\n    return torch.exp(log_p - log_q) - (log_p - log_q)",
+            "The −1 is lost: where p and q agree, the result should be 0.",
+        ),
+        Mistake(
+            "def k3(log_p, log_q):\n    return log_q - log_p",
+            "That is k1: the right average, but it is negative at times, and near the prior it scatters far more than k3.",
+        ),
+        Mistake("def k3(log_p, log_q):\n    return 0.5 * (log_p - log_q) ** 2", "That is k2, which is biased."),
+        Mistake(
+            "def k3(log_p, log_q):\n    return (torch.exp(log_p - log_q) - 1 - (log_p - log_q)).mean()",
+            "The formula is right. Leave the averaging to the caller: one value for each draw is wanted.",
+        ),
+    ),
+    cases=_log_densities,
+    points=2,
+)
+
+LESSON = Lesson("02", SETUP, (RELATIVE_ERROR, DRAWS_NEEDED, ERROR_BAR, K3_RATIO))

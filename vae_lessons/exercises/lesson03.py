@@ -1,5 +1,247 @@
-"""Exercises of notebook 03."""
+"""Exercises of notebook 03, the ELBO."""
 
-from vae_lessons.exercises.source import Lesson
+from collections.abc import Callable
 
-LESSON = Lesson("03", "", ())
+import torch
+
+from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake
+
+SETUP = """import math
+
+import torch
+
+from vae_lessons.gaussian import kl_to_standard"""
+
+
+def _prior_draws(generator: torch.Generator) -> list[Case]:
+    """x (B,), z (S,) from the prior and the weight w; one x that no draw explains."""
+
+    def draw(
+        batch: int, n_draws: int, dtype: torch.dtype = torch.float32, grad: bool = False
+    ) -> tuple[torch.Tensor, ...]:
+        x = torch.randn(batch, generator=generator, dtype=dtype)
+        z = torch.randn(n_draws, generator=generator, dtype=dtype)
+        w = 0.5 + torch.rand((), generator=generator, dtype=dtype)
+        return x, z, w.requires_grad_(grad)
+
+    x, z, w = draw(3, 20)
+    return [
+        Case("4 images and 10 draws", draw(4, 10)),
+        Case("one image and one draw", draw(1, 1)),
+        Case("one draw in double precision", draw(3, 1, torch.float64)),
+        Case("a weight that wants its gradient", draw(5, 8, grad=True)),
+        Case("images far from all draws", (x + 40, z, w)),
+    ]
+
+
+def _decoder(
+    generator: torch.Generator, n_latents: int, n_pixels: int, dtype: torch.dtype
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    weight = torch.randn(n_latents, n_pixels, generator=generator, dtype=dtype)
+    return lambda z: torch.tanh(z @ weight)
+
+
+def _images(generator: torch.Generator) -> list[Case]:
+    """Images, the parameters of their q, noise, a decoder and its noise variance."""
+
+    def draw(
+        batch: int, n_latents: int, n_pixels: int, dtype: torch.dtype = torch.float32, grad: bool = False
+    ) -> tuple:
+        x = torch.rand(batch, n_pixels, generator=generator, dtype=dtype)
+        mu = torch.randn(batch, n_latents, generator=generator, dtype=dtype).requires_grad_(grad)
+        log_sigma = torch.randn(batch, n_latents, generator=generator, dtype=dtype).sub(0.5).requires_grad_(grad)
+        eps = torch.randn(batch, n_latents, generator=generator, dtype=dtype)
+        noise_var = 0.05 + torch.rand(1, generator=generator).item()
+        return x, mu, log_sigma, eps, _decoder(generator, n_latents, n_pixels, dtype), noise_var
+
+    return [
+        Case("5 images with 3 latents", draw(5, 3, 6)),
+        Case("one image, one latent, one pixel", draw(1, 1, 1)),
+        Case("double precision", draw(3, 2, 4, torch.float64)),
+        Case("inputs that want gradients", draw(4, 2, 5, grad=True)),
+    ]
+
+
+PRIOR_GAP = Exercise(
+    name="prior-gap",
+    title="Predict a number",
+    task="""In the slider's model ($w = 1$, $\\sigma^2 = 0.25$, $x = 1.5$) a lazy encoder answers with the prior itself: $q(z) = \\mathcal N(0, 1)$. Then its KL to the prior is 0. How large is the gap, in nats?""",
+    stub="gap = ...",
+    answer="gap",
+    solution="""mean, variance = 1.5 / (1 + 0.25), 0.25 / (1 + 0.25)  # of the posterior
+gap = 0.5 * (math.log(variance) + (1 + mean**2) / variance - 1)""",
+    why="""The gap is KL(q ‖ p(z|x)) = KL(N(0, 1) ‖ N(1.2, 0.2)) = ½(log 0.2 + (1 + 1.44)/0.2 − 1) = 4.80 nats, and the ELBO is −1.93 − 4.80 = −6.73.
+A KL to the prior of 0 does not make the bound tight: here all of the loss is in the fit.""",
+    hints=(
+        "The gap is a KL: from which distribution to which?",
+        "The posterior is N(1.2, 0.2). You need KL(N(0, 1) ‖ N(1.2, 0.2)).",
+        "½ log 0.2 + (1 + 1.2²)/(2 · 0.2) − ½",
+    ),
+    mistakes=(
+        Mistake(
+            "gap = 0.0", "The KL to the *prior* is 0. The gap is the KL to the posterior p(z|x), another Gaussian."
+        ),
+        Mistake("gap = -6.7258", "That is the ELBO. The gap is what is missing from it up to log p(x) = −1.93."),
+        Mistake("gap = -4.795", "The size is right, but a gap is a KL and never negative: it is log p(x) − ELBO."),
+        Mistake(
+            "gap = 1.1247",
+            "That is KL(posterior ‖ q). In the gap, q comes first: the average is over draws from q.",
+        ),
+        Mistake(
+            "gap = 1.1953",
+            "That is the gap of a q with the posterior's mean and width 1. The prior's mean is 0, the posterior's 1.2.",
+        ),
+        Mistake("gap = 1.8256", "You took the posterior's standard deviation, 0.447, for its variance, which is 0.2."),
+    ),
+)
+
+EVIDENCE = Exercise(
+    name="evidence-by-sampling",
+    title="Complete a function",
+    task="""$p(x) = \\mathbb E_{z\\sim p(z)}[p(x|z)]$ suggests a way round the ELBO: draw codes from the *prior* and average. Take the model of the lesson, $x|z \\sim \\mathcal N(wz, 0.25)$: standard deviation 0.5.
+Given the draws `z`, return for each `x` the *logarithm* of the averaged p(x|z). It should give a finite number also where every p(x|z) is too small for a floating-point number, and let the gradient through to `w`.""",
+    stub='''def log_evidence(x, z, w):
+    """x (B,), S draws z (S,) from the prior, w a number → the estimate of log p(x), (B,)."""
+    ...''',
+    answer="log_evidence",
+    solution='''def log_evidence(x, z, w):
+    """x (B,), S draws z (S,) from the prior, w a number → the estimate of log p(x), (B,)."""
+    log_fit = torch.distributions.Normal(w * z, 0.5).log_prob(x.unsqueeze(-1))  # (B, S)
+    return log_fit.logsumexp(dim=-1) - math.log(len(z))''',
+    why="""`logsumexp` takes the largest term out before it exponentiates, so nothing underflows; the average needs the −log S. p(x|z) is averaged before the log is taken: the other order gives a bound.
+A finite number is not yet a good one: for an x that no draw explains, the estimate is far too low.""",
+    hints=(
+        "First a table (B, S) of log p(x|z): `x.unsqueeze(-1)` against `w * z`.",
+        "The log of a sum of exponentials, without underflow, is `torch.logsumexp`.",
+        "A mean is a sum divided by S, so subtract `math.log(len(z))` at the end.",
+    ),
+    mistakes=(
+        Mistake(
+            "def log_evidence(x, z, w):\n    return torch.distributions.Normal(w * z, 0.5).log_prob(x[:, None]).mean(-1)",
+            "You averaged the logs. That estimates the ELBO with the prior as q, a lower bound: average p(x|z) first, then take the log.",
+        ),
+        Mistake(
+            "def log_evidence(x, z, w):\n    return torch.distributions.Normal(w * z, 0.5).log_prob(x[:, None]).logsumexp(-1)",
+            "That is the log of a sum. Without −log S it grows with every further draw.",
+        ),
+        Mistake(
+            "def log_evidence(x, z, w):\n    return torch.distributions.Normal(w * z, 0.5).log_prob(x[:, None]).exp().mean(-1).log()",
+            "Right on paper, but far from all draws every `exp` is 0 in floating point, and the log of that is −∞. Stay in logs: `logsumexp`.",
+        ),
+        Mistake(
+            "def log_evidence(x, z, w):\n    f = torch.distributions.Normal(w * z, 0.5).log_prob(x[:, None])\n    f = f + torch.distributions.Normal(0.0, 1.0).log_prob(z)\n    return f.logsumexp(-1) - math.log(len(z))",
+            "The prior is counted twice: z was drawn from it already, so log p(z) must not be added.",
+        ),
+        Mistake(
+            "def log_evidence(x, z, w):\n    return torch.distributions.Normal(w * z, 0.25).log_prob(x[:, None]).logsumexp(-1) - math.log(len(z))",
+            "0.25 is the variance of x|z. `Normal` takes the standard deviation, 0.5.",
+        ),
+        Mistake(
+            "def log_evidence(x, z, w):\n    return torch.distributions.Normal(w * z, 0.5).log_prob(x[:, None]).exp().mean(-1)",
+            "That is p(x), apart from underflow; its logarithm is asked for.",
+        ),
+        Mistake(
+            "def log_evidence(x, z, w):\n    return (torch.distributions.Normal(w * z, 0.5).log_prob(x[:, None]).logsumexp(-1) - math.log(len(z))).mean()",
+            "The formula is right, but you averaged over the images: one value for each x is wanted.",
+        ),
+    ),
+    cases=_prior_draws,
+    points=2,
+)
+
+AT_THE_MEAN = Exercise(
+    name="elbo-at-the-mean",
+    title="Find the bug",
+    task="""This "ELBO" is computed without randomness, "because noise only blurs the number". On the slider's model, with q = N(1.2, 1), it reports −1.13 nats, and log p(x) is −1.93: no lower bound lies *above* what it bounds.
+Repair it, with the noise `eps` that it is given. (The ELBO's average over `eps` is −3.13 there.)""",
+    stub='''def elbo(x, mu, log_sigma, eps, decode, noise_var):
+    """x (B, D); mu, log_sigma, eps (B, K) → one draw of the ELBO for each image, (B,)."""
+    x_hat = decode(mu)
+    squares = (x - x_hat) ** 2 / noise_var
+    fit = -0.5 * (squares + math.log(2 * math.pi * noise_var)).sum(dim=1)
+    return fit - kl_to_standard(mu, log_sigma).sum(dim=1)''',
+    answer="elbo",
+    solution='''def elbo(x, mu, log_sigma, eps, decode, noise_var):
+    """x (B, D); mu, log_sigma, eps (B, K) → one draw of the ELBO for each image, (B,)."""
+    x_hat = decode(mu + log_sigma.exp() * eps)
+    squares = (x - x_hat) ** 2 / noise_var
+    fit = -0.5 * (squares + math.log(2 * math.pi * noise_var)).sum(dim=1)
+    return fit - kl_to_standard(mu, log_sigma).sum(dim=1)''',
+    why="""The fit is an average over z from q, not its value at the mean of q. In the linear model the difference is w²s²/(2σ²), here 1/(2 · 0.25) = 2 nats.
+Trained on it, a decoder would never notice how wide q is: in the loss, only the KL depends on σ then, and it makes q as wide as the prior.""",
+    hints=(
+        "Which argument is never used?",
+        "The first term of the ELBO is 𝔼 over z from q. How do you make such a z from `mu`, `log_sigma` and `eps`?",
+        "`decode(mu + log_sigma.exp() * eps)`",
+    ),
+    mistakes=(
+        Mistake(
+            "def elbo(x, mu, log_sigma, eps, decode, noise_var):\n    x_hat = decode(mu + log_sigma * eps)\n    fit = -0.5 * ((x - x_hat) ** 2 / noise_var + math.log(2 * math.pi * noise_var)).sum(1)\n    return fit - kl_to_standard(mu, log_sigma).sum(1)",
+            "`log_sigma` stands where σ should: the width of a draw would be negative for every σ below 1.",
+        ),
+        Mistake(
+            "def elbo(x, mu, log_sigma, eps, decode, noise_var):\n    x_hat = decode(mu + (0.5 * log_sigma).exp() * eps)\n    fit = -0.5 * ((x - x_hat) ** 2 / noise_var + math.log(2 * math.pi * noise_var)).sum(1)\n    return fit - kl_to_standard(mu, log_sigma).sum(1)",
+            "You read `log_sigma` as log σ², so z has standard deviation √σ, while the KL still charges for σ.",
+        ),
+        Mistake(
+            "def elbo(x, mu, log_sigma, eps, decode, noise_var):\n    x_hat = decode(mu + (2 * log_sigma).exp() * eps)\n    fit = -0.5 * ((x - x_hat) ** 2 / noise_var + math.log(2 * math.pi * noise_var)).sum(1)\n    return fit - kl_to_standard(mu, log_sigma).sum(1)",
+            "`(2 * log_sigma).exp()` is σ², and z = μ + σε takes the standard deviation σ.",
+        ),
+        Mistake(
+            "def elbo(x, mu, log_sigma, eps, decode, noise_var):\n    x_hat = decode(mu + log_sigma.exp() * eps)\n    fit = -0.5 * ((x - x_hat) ** 2 / noise_var + math.log(2 * math.pi * noise_var)).sum(1)\n    return fit + kl_to_standard(mu, log_sigma).sum(1)",
+            "z is right now, but the sign of the KL was right before: the ELBO is the fit *minus* the KL.",
+        ),
+        Mistake(
+            "def elbo(x, mu, log_sigma, eps, decode, noise_var):\n    x_hat = decode(eps)\n    fit = -0.5 * ((x - x_hat) ** 2 / noise_var + math.log(2 * math.pi * noise_var)).sum(1)\n    return fit - kl_to_standard(mu, log_sigma).sum(1)",
+            "`eps` alone is a draw from the prior: the decoder dreams, and knows nothing of this image.",
+        ),
+        Mistake(
+            "def elbo(x, mu, log_sigma, eps, decode, noise_var):\n    x_hat = decode(mu + eps)\n    fit = -0.5 * ((x - x_hat) ** 2 / noise_var + math.log(2 * math.pi * noise_var)).sum(1)\n    return fit - kl_to_standard(mu, log_sigma).sum(1)",
+            "That is a draw from N(μ, 1): the width σ is missing, and with it the only way the fit can reward a narrow q.",
+        ),
+        Mistake(
+            "def elbo(x, mu, log_sigma, eps, decode, noise_var):\n    x_hat = decode((mu + log_sigma.exp() * eps).detach())\n    fit = -0.5 * ((x - x_hat) ** 2 / noise_var + math.log(2 * math.pi * noise_var)).sum(1)\n    return fit - kl_to_standard(mu, log_sigma).sum(1)",
+            "The values are right, but z was cut off from `mu` and `log_sigma`: an encoder would learn from the KL alone, which would soon be 0.",
+        ),
+        Mistake(
+            "def elbo(x, mu, log_sigma, eps, decode, noise_var):\n    x_hat = decode(mu + log_sigma.exp() * eps)\n    fit = -0.5 * ((x - x_hat) ** 2 / noise_var + math.log(2 * math.pi * noise_var)).sum(1)\n    return (fit - kl_to_standard(mu, log_sigma).sum(1)).mean()",
+            "z is right now. But the mean over images comes later: one value for each is wanted.",
+        ),
+    ),
+    cases=_images,
+    points=2,
+)
+
+NOT_THE_EVIDENCE = Exercise(
+    name="not-the-evidence",
+    title="Recognise a wrong identity",
+    task="""Somebody reports the evidence of a trained VAE: "log p(x) = ELBO + KL(q(z|x) ‖ p(z)), and my loss has both terms." What is this number really?
+
+- `"a"`: the evidence log p(x), exactly as this lesson proves
+- `"b"`: the expected fit 𝔼[log p(x|z)] over z from q(z|x), no bound in either direction
+- `"c"`: still a lower bound on log p(x), only tighter than the ELBO
+- `"d"`: an upper bound on log p(x)""",
+    stub="number = ...",
+    answer="number",
+    solution='number = "b"',
+    why="ELBO = 𝔼[log p(x|z)] − KL(q ‖ p(z)): adding this KL back leaves the fit. The gap is another KL, to the posterior p(z|x), which the loss does not contain.",
+    hints=(
+        "Write out the ELBO's two terms, and add the KL.",
+        "To tell b, c and d apart, try two q on the slider's model (log p(x) = −1.93): the posterior, and the prior.",
+    ),
+    mistakes=(
+        Mistake(
+            'number = "a"', "The identity has the KL to the posterior p(z|x), and this is the KL to the prior p(z)."
+        ),
+        Mistake(
+            'number = "c"',
+            "It can lie above: on the slider's model, with the posterior as q, it is −0.81, and log p(x) is −1.93.",
+        ),
+        Mistake(
+            'number = "d"',
+            "It can lie below: on the slider's model, with the prior as q, the KL is 0 and the number −6.73, and log p(x) is −1.93.",
+        ),
+    ),
+)
+
+LESSON = Lesson("03", SETUP, (PRIOR_GAP, EVIDENCE, AT_THE_MEAN, NOT_THE_EVIDENCE))

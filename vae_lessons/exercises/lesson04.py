@@ -1,5 +1,261 @@
-"""Exercises of notebook 04."""
+"""Exercises of notebook 04, reparameterisation."""
 
-from vae_lessons.exercises.source import Lesson
+import torch
 
-LESSON = Lesson("04", "", ())
+from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake
+
+SETUP = """import numpy as np
+import torch"""
+
+
+def _rewards(generator: torch.Generator) -> list[Case]:
+    """f, mu, sigma, eps (S,) and a baseline; one f is a step, one sigma is small."""
+
+    def draw(n_draws: int, sigma: float, dtype: torch.dtype = torch.float32) -> tuple:
+        mu, baseline = torch.randn(2, generator=generator, dtype=torch.float64).tolist()
+        return mu, sigma, torch.randn(n_draws, generator=generator, dtype=dtype), baseline + 2
+
+    mu, sigma, eps, baseline = draw(9, 1.5)
+    return [
+        Case("f = z² and 6 draws", (torch.square, *draw(6, 0.5))),
+        Case("f = cos and one draw", (torch.cos, *draw(1, 2.0))),
+        Case("f = z² in double precision", (torch.square, *draw(5, 0.7, torch.float64))),
+        Case("a small σ", (torch.square, *draw(5, 0.05))),
+        Case("a step, f(z) = 1 for z > μ and 0 below", (lambda z: (z > mu).to(z.dtype), mu, sigma, eps, baseline)),
+    ]
+
+
+def _log_vars(generator: torch.Generator) -> list[Case]:
+    """mu, log_var and eps of one shape."""
+
+    def draw(*shape: int, dtype: torch.dtype = torch.float32, grad: bool = False) -> tuple[torch.Tensor, ...]:
+        mu, log_var, eps = torch.randn(3, *shape, generator=generator, dtype=dtype).unbind()
+        return mu.clone().requires_grad_(grad), log_var.clone().requires_grad_(grad), eps
+
+    mu, log_var, eps = draw(4, 2)
+    return [
+        Case("a batch of 5 with 3 latents", draw(5, 3)),
+        Case("a single number", draw(1, 1)),
+        Case("double precision", draw(4, 2, dtype=torch.float64)),
+        Case("inputs that want gradients", draw(6, 2, grad=True)),
+        Case("a very narrow q", (mu, log_var - 12, eps)),
+    ]
+
+
+def _seeded(generator: torch.Generator) -> list[Case]:
+    """mu, sigma and a generator of noise."""
+
+    def draw(*shape: int, dtype: torch.dtype = torch.float32, grad: bool = False) -> tuple:
+        mu = torch.randn(*shape, generator=generator, dtype=dtype).requires_grad_(grad)
+        sigma = torch.rand(*shape, generator=generator, dtype=dtype).add(0.5).requires_grad_(grad)
+        seed = torch.randint(2**31, (1,), generator=generator).item()
+        return mu, sigma, torch.Generator().manual_seed(seed)
+
+    return [
+        Case("a batch of 3 with 2 latents", draw(3, 2)),
+        Case("a batch of one", draw(1, 2)),
+        Case("a batch of 20 with 8 latents", draw(20, 8)),
+        Case("double precision", draw(4, 8, dtype=torch.float64)),
+        Case("inputs that want gradients", draw(5, 2, grad=True)),
+    ]
+
+
+SCORE_NOISE = Exercise(
+    name="score-noise",
+    title="Predict a number",
+    task="""For f(z) = 3z the reparameterised slope ∂/∂μ is 3 at every draw: its variance is 0. What is the variance of the score-function estimator f(z)(z − μ)/σ² at μ = 0?
+(It does not depend on σ. Recall that 𝔼[ε⁴] = 3.)""",
+    stub="variance = ...",
+    answer="variance",
+    solution="""mean = 3 * 1  # of 3ε², since 𝔼[ε²] = 1
+mean_square = 3**2 * 3  # of 9ε⁴, since 𝔼[ε⁴] = 3
+variance = mean_square - mean**2""",
+    why="At μ = 0, z = σε, and the estimator is 3ε². Its mean is 3, as it should be, its mean square 9 · 3 = 27, its variance 27 − 9 = 18. For the simplest of all functions, the path has no noise at all, and the score has a lot.",
+    hints=(
+        "Put z = σε into the estimator: what becomes of σ?",
+        "It is 3ε². Now 𝔼[(3ε²)²] − 𝔼[3ε²]².",
+    ),
+    mistakes=(
+        Mistake(
+            "variance = 0.0", "That is the variance of the reparameterised slope. The score estimator varies with ε."
+        ),
+        Mistake("variance = 27.0", "That is 𝔼[g²]. The square of the mean, 3², is still to be subtracted."),
+        Mistake(
+            "variance = 3.0",
+            "That is the mean of the estimator, which is right for a slope of 3. How far does it scatter?",
+        ),
+        Mistake("variance = 6.0", "A factor 3 in front of ε² multiplies the variance by 3², not by 3."),
+        Mistake(
+            "variance = 9.0",
+            "That would be 9 times a variance of 1, that of ε. Here it is ε² that varies, with variance 2.",
+        ),
+        Mistake(
+            "variance = 2.0", "That is the variance of ε². The factor 3 in front of it is squared in the variance."
+        ),
+    ),
+)
+
+BASELINE = Exercise(
+    name="score-baseline",
+    title="Complete a function",
+    task="""The score estimator needs no derivative of f, so it works even for a step. Write it with a *baseline* b, a constant taken off f before anything else, which leaves the mean alone and can cut the noise:
+
+$$ g = \\big(f(z) - b\\big)\\,\\nabla_\\mu \\log q(z), \\qquad z = \\mu + \\sigma\\varepsilon . $$
+
+Return one estimate of the slope in μ for each draw.""",
+    stub='''def score_slope(f, mu, sigma, eps, baseline):
+    """f a function of z; mu, sigma, baseline numbers; eps (S,) → S estimates of the slope in mu."""
+    ...''',
+    answer="score_slope",
+    solution='''def score_slope(f, mu, sigma, eps, baseline):
+    """f a function of z; mu, sigma, baseline numbers; eps (S,) → S estimates of the slope in mu."""
+    z = mu + sigma * eps
+    return (f(z) - baseline) * eps / sigma''',
+    why="∇ log q(z) with respect to μ is (z − μ)/σ² = ε/σ. Its mean is 0, so a constant times it adds nothing to the mean: b is free, and only the noise depends on it.",
+    hints=(
+        "∇ log q(z) with respect to μ stands in the lesson, under Rule 1. What is it in terms of ε?",
+        "(z − μ)/σ² = ε/σ, with one σ below the line.",
+    ),
+    mistakes=(
+        Mistake(
+            "def score_slope(f, mu, sigma, eps, baseline):\n    return f(mu + sigma * eps) * eps / sigma - baseline",
+            "You took the baseline off the slope: that shifts its mean by −b. It has to be taken off f, before the multiplication.",
+        ),
+        Mistake(
+            "def score_slope(f, mu, sigma, eps, baseline):\n    return (f(mu + sigma * eps) - baseline) * eps / sigma**2",
+            "(z − μ)/σ² is ε/σ: z − μ brings a σ along. Your slopes are wrong by a factor 1/σ.",
+        ),
+        Mistake(
+            "def score_slope(f, mu, sigma, eps, baseline):\n    return (f(mu + sigma * eps) - baseline) * eps",
+            "The score is ε/σ, not ε. Without the 1/σ the mean of your slopes is σ times the true slope.",
+        ),
+        Mistake(
+            "def score_slope(f, mu, sigma, eps, baseline):\n    return (baseline - f(mu + sigma * eps)) * eps / sigma",
+            "The sign is wrong: samples that do better than the baseline should pull μ towards them, not push it away.",
+        ),
+        Mistake(
+            "def score_slope(f, mu, sigma, eps, baseline):\n    return (f(eps) - baseline) * eps / sigma",
+            "f was asked about ε. It should judge the sample, z = μ + σε.",
+        ),
+        Mistake(
+            "def score_slope(f, mu, sigma, eps, baseline):\n    return f(mu + sigma * eps) * eps / sigma",
+            "The mean is right, but the baseline is not used.",
+        ),
+        Mistake(
+            "def score_slope(f, mu, sigma, eps, baseline):\n    return (f(mu + sigma * eps) - baseline) * (eps**2 - 1) / sigma",
+            "That is the slope in σ. For the slope in μ, log q is differentiated with respect to μ.",
+        ),
+        Mistake(
+            "def score_slope(f, mu, sigma, eps, baseline):\n    return ((f(mu + sigma * eps) - baseline) * eps / sigma).mean()",
+            "The formula is right. Leave the averaging to the caller, who also wants to see the noise: one estimate for each draw.",
+        ),
+        Mistake(
+            "def score_slope(f, mu, sigma, eps, baseline):\n    z = (mu + sigma * eps).requires_grad_()\n    return torch.autograd.grad(f(z).sum(), z)[0]",
+            "That is the reparameterised slope. It needs the derivative of f, and autograd finds none in a step.",
+        ),
+    ),
+    cases=_rewards,
+    points=2,
+)
+
+LOG_VAR_SAMPLE = Exercise(
+    name="sample-log-var",
+    title="Find the bug",
+    task="""The encoder returns `log_var`, the log of the *variance*, and the KL in the loss reads it so. The sample does not: at `log_var` = −2 its noise is scaled by 0.135, and σ is 0.368. Repair it.""",
+    stub='''def reparameterize(mu, log_var, eps):
+    """z from N(mu, exp(log_var)), given standard normal eps of the same shape."""
+    return mu + torch.exp(log_var) * eps''',
+    answer="reparameterize",
+    solution='''def reparameterize(mu, log_var, eps):
+    """z from N(mu, exp(log_var)), given standard normal eps of the same shape."""
+    return mu + torch.exp(0.5 * log_var) * eps''',
+    why="""log σ = ½ log σ², so σ = exp(½ `log_var`). With the bug the decoder saw noise of width σ², while the KL charged for σ: for σ < 1 the codes were more exact than had been paid for.
+Nothing crashes, and the loss goes down: a wrong factor of 2 in a logarithm has to be looked for.""",
+    hints=(
+        "What has to stand in front of ε: the variance or its root?",
+        "The root of exp(v) is exp(v/2).",
+    ),
+    mistakes=(
+        Mistake(
+            "def reparameterize(mu, log_var, eps):\n    return mu + torch.exp(2 * log_var) * eps",
+            "The 2 is on the wrong side: now z has standard deviation σ⁴.",
+        ),
+        Mistake(
+            "def reparameterize(mu, log_var, eps):\n    return mu + 0.5 * torch.exp(log_var) * eps",
+            "Half the variance is not its root: the ½ belongs into the exponent.",
+        ),
+        Mistake(
+            "def reparameterize(mu, log_var, eps):\n    return mu + torch.sqrt(log_var) * eps",
+            "You took the root of the logarithm, which is NaN wherever the variance is below 1. Take the root of the variance.",
+        ),
+        Mistake(
+            "def reparameterize(mu, log_var, eps):\n    return mu + torch.exp(torch.sqrt(log_var)) * eps",
+            "The root is taken too early: the logarithm is negative wherever the variance is below 1, and its root NaN.",
+        ),
+        Mistake(
+            "def reparameterize(mu, log_var, eps):\n    return mu + log_var * eps",
+            "The logarithm itself is no width: it can be negative. It has to be exponentiated.",
+        ),
+        Mistake(
+            "def reparameterize(mu, log_var, eps):\n    return mu + torch.exp(0.5 * log_var.detach()) * eps",
+            "The values are right, but `.detach()` cuts σ off: the fit could no longer tell the encoder to be more exact.",
+        ),
+        Mistake(
+            "def reparameterize(mu, log_var, eps):\n    return (mu + torch.exp(0.5 * log_var) * eps).detach()",
+            "The values are right, but this is a plain sample now: no gradient reaches μ or σ, which was the point of it.",
+        ),
+    ),
+    cases=_log_vars,
+    points=2,
+)
+
+NUMPY_NOISE = Exercise(
+    name="numpy-noise",
+    title="Find the bug",
+    task="""The post's line again: noise that `torch.manual_seed` does not reach, on the CPU whatever the model's device, rounded to float32. Make it torch's noise, drawn once from `generator`, standard normal, with the shape, dtype and device of `mu`.
+The check compares with such a draw from an equal generator, so all randomness has to come from the one that is given.""",
+    stub='''def sample_latent(mu, sigma, generator):
+    """z from N(mu, sigma²), mu and sigma (B, K), with noise from torch's generator."""
+    std_z = torch.from_numpy(np.random.normal(0, 1, size=sigma.size())).float()
+    return mu + sigma * std_z''',
+    answer="sample_latent",
+    solution='''def sample_latent(mu, sigma, generator):
+    """z from N(mu, sigma²), mu and sigma (B, K), with noise from torch's generator."""
+    std_z = torch.randn(mu.shape, generator=generator, dtype=mu.dtype, device=mu.device)
+    return mu + sigma * std_z''',
+    why="A generator that is passed on makes one function repeatable without touching the rest of the program. `dtype` and `device` from `mu` keep it working in double precision and on a GPU. `standard_noise(mu, generator)` of the course does this.",
+    hints=(
+        "`torch.randn` takes a shape and `generator=`.",
+        "Two more arguments make the noise like `mu`: `dtype=mu.dtype`, `device=mu.device`.",
+    ),
+    mistakes=(
+        Mistake(
+            "def sample_latent(mu, sigma, generator):\n    return mu + sigma * torch.randn(mu.shape, generator=generator)",
+            "Right in float32. But for double-precision inputs the noise is still made in float32: give `torch.randn` the dtype (and the device) of `mu`.",
+        ),
+        Mistake(
+            "def sample_latent(mu, sigma, generator):\n    return torch.normal(mu, sigma, generator=generator)",
+            "The values are right, but that is a plain sample: its gradients with respect to mu and sigma are 0. Write μ + σε.",
+        ),
+        Mistake(
+            "def sample_latent(mu, sigma, generator):\n    return mu + sigma * torch.randn(mu.shape[1:], generator=generator, dtype=mu.dtype)",
+            "All images of the batch share one noise vector: ε needs the whole shape (B, K).",
+        ),
+        Mistake(
+            "def sample_latent(mu, sigma, generator):\n    return mu + sigma * torch.rand(mu.shape, generator=generator, dtype=mu.dtype)",
+            "`rand` is uniform between 0 and 1. Standard normal noise comes from `randn`.",
+        ),
+        Mistake(
+            "def sample_latent(mu, sigma, generator):\n    g = torch.Generator().manual_seed(0)\n    return mu + sigma * torch.randn(mu.shape, generator=g, dtype=mu.dtype)",
+            "A generator seeded inside gives the same noise at every call. The noise should come from the one that the caller passes.",
+        ),
+        Mistake(
+            "def sample_latent(mu, sigma, generator):\n    return torch.randn(mu.shape, generator=generator, dtype=mu.dtype)",
+            "The noise is right; now scale it with sigma and shift it by mu.",
+        ),
+    ),
+    cases=_seeded,
+    points=2,
+)
+
+LESSON = Lesson("04", SETUP, (SCORE_NOISE, BASELINE, LOG_VAR_SAMPLE, NUMPY_NOISE))

@@ -31,7 +31,8 @@ def _images(generator: torch.Generator, n: int, dtype: torch.dtype = torch.float
 EXCHANGE = Exercise(
     name="vae-exchange-rate",
     title="Predict a number",
-    task="""With `noise_var=0.03`, one more latent would cost 1.5 nats per image. By how much must it lower the squared error of an image (summed over its pixels) for the ELBO to stay as it is?""",
+    task="""With `noise_var=0.03`, one more latent would cost 1.5 nats per image. By how much must it lower the squared error of an image (summed over
+its pixels) for the ELBO to stay as it is?""",
     stub="less_error = ...",
     answer="less_error",
     solution="""noise_var, price = 0.03, 1.5
@@ -54,7 +55,7 @@ less_error = price * 2 * noise_var""",
         ),
         Mistake(
             "less_error = 1.5 / (2 * 0.03)",
-            "That converts the wrong way: you read 1.5 as squared pixels and got nats. No image of 64 pixels between 0 and 1 is likely to have 25 squared pixels of error to give away.",
+            "That converts the wrong way: you read 1.5 as squared pixels and got nats. A digit has no 25 squared pixels of error to give away: even the mean image has 4.7 on average.",
         ),
         Mistake(
             "less_error = 1.5 * 2 * 0.03 / 64",
@@ -84,7 +85,8 @@ def _pairs_of_images(generator: torch.Generator) -> list[Case]:
 INTERPOLATE = Exercise(
     name="vae-interpolate",
     title="Complete a function",
-    task="""What lies between a 3 and an 8? Encode both images, walk from the mean code μ of the first to that of the second in a straight line, and decode every point of it: `steps` points at equal distances, both ends included, no noise.
+    task="""What lies between a 3 and an 8? Encode both images, walk from the mean code μ of the first to that of the second in a straight line, and
+decode every point of it: `steps` points at equal distances, both ends included, no noise.
 `model.encode(x)` returns μ and log σ, `model.decode(z)` the images. When it is right, try it on the model you trained above.""",
     stub='''def interpolate(model, x_a, x_b, steps):
     """x_a, x_b (1, D) → the decoded line between their mean codes, (steps, D)."""
@@ -96,10 +98,11 @@ INTERPOLATE = Exercise(
     mu_b, _ = model.encode(x_b)
     t = torch.linspace(0, 1, steps, dtype=mu_a.dtype).unsqueeze(1)
     return model.decode(mu_a + t * (mu_b - mu_a))''',
-    why="""The column t (steps, 1) and the codes (1, K) broadcast to (steps, K), a batch for the decoder. The line is straight among the codes and bent among the images: a straight line among the images would fade one out and the other in.
+    why="""The column t (steps, 1) and the codes (1, K) broadcast to (steps, K), a batch for the decoder. The line is straight among the codes and
+bent among the images: a straight line among the images would fade one out and the other in.
 A smooth walk shows that the decoder has no gaps on this line. It says nothing about likelihood.""",
     hints=(
-        "Three steps: two mean codes; the points between them, (steps, K); one call of the decoder.",
+        "Three steps: two mean codes (`encode` alone: `model(x)` would draw noise); the points between them, (steps, K); one call of the decoder.",
         "`t = torch.linspace(0, 1, steps).unsqueeze(1)` has shape (steps, 1) and broadcasts against μ of shape (1, K).",
         "Decode `mu_a + t * (mu_b - mu_a)`, with `mu_a, _ = model.encode(x_a)`.",
     ),
@@ -169,18 +172,21 @@ def _evaluations(generator: torch.Generator) -> list[Case]:
     ]
 
 
+_ELBO = "fit - kl_to_standard(mu, log_sigma).sum(1)"
 _HEAD = """def elbo_per_image(model, x, eps, noise_var):
     mu, log_sigma = model.encode(x)
 """
-_TAIL = """
+_TAIL = f"""
     error = ((x - x_hat) ** 2).sum(1)
     fit = -error / (2 * noise_var) - x.shape[1] / 2 * math.log(2 * math.pi * noise_var)
-    return fit - kl_to_standard(mu, log_sigma).sum(1)"""
+    return {_ELBO}"""
 
 AT_MEAN_BUG = Exercise(
     name="vae-elbo-bug",
     title="Find the bug",
-    task="""A colleague evaluates the model of this lesson with the function below and reports an ELBO almost 4 nats higher than yours, on the same test images. It does not go away with more images. Repair the function: it should estimate the ELBO of each image from one draw of z, made with the noise `eps`.""",
+    task="""A colleague evaluates the model of this lesson with the function below and reports an ELBO almost 4 nats higher than yours, on the same
+test images. It does not go away with more images. Repair the function: it should estimate the ELBO of each image from one draw of z, made with the
+noise `eps`.""",
     stub='''def elbo_per_image(model, x, eps, noise_var):
     """The ELBO of each image of x (B, D) with noise eps (B, K), in nats: (B,)."""
     mu, log_sigma = model.encode(x)
@@ -196,7 +202,8 @@ AT_MEAN_BUG = Exercise(
     error = ((x - x_hat) ** 2).sum(1)
     fit = -error / (2 * noise_var) - x.shape[1] / 2 * math.log(2 * math.pi * noise_var)
     return fit - kl_to_standard(mu, log_sigma).sum(1)''',
-    why="""The first term of the ELBO is an average over q(z|x). At z = μ the fit is that of a code without any noise, which would cost infinitely many nats, while the KL charged is that of the wide q. The number is no lower bound on log p(x).
+    why="""The first term of the ELBO is an average over q(z|x). At z = μ the fit is that of a code without any noise, which would cost infinitely
+many nats, while the KL charged is that of the wide q. The number is no lower bound on log p(x).
 Reconstructions may be drawn at z = μ; an ELBO may not be computed there.""",
     hints=(
         "Nothing is wrong with the last three lines. Over what is the first term of the ELBO averaged, and what stands there instead?",
@@ -204,6 +211,10 @@ Reconstructions may be drawn at z = μ; an ELBO may not be computed there.""",
         "Decode z = μ + σε. The encoder returns log σ.",
     ),
     mistakes=(
+        Mistake(
+            f"{_HEAD}    x_hat = model.decode(mu){_TAIL}",
+            "It does what it did before: the decoder still sees μ itself, and no draw of z.",
+        ),
         Mistake(
             f"{_HEAD}    x_hat = model.decode(mu + log_sigma * eps){_TAIL}",
             "You multiply the noise by log σ. The head returns a logarithm, which may be negative; σ is its exponential.",
@@ -225,10 +236,7 @@ Reconstructions may be drawn at z = μ; an ELBO may not be computed there.""",
             "You decode the noise itself, a draw from the prior: the picture then knows nothing about x, and the fit is far too low.",
         ),
         Mistake(
-            f"{_HEAD}    x_hat = model.decode(mu + log_sigma.exp() * eps){_TAIL}.mean()".replace(
-                "return fit - kl_to_standard(mu, log_sigma).sum(1).mean()",
-                "return (fit - kl_to_standard(mu, log_sigma).sum(1)).mean()",
-            ),
+            f"{_HEAD}    x_hat = model.decode(mu + log_sigma.exp() * eps){_TAIL}".replace(_ELBO, f"({_ELBO}).mean()"),
             "The draw of z is right now. But one ELBO for each image is wanted, and you average over the batch.",
         ),
     ),
@@ -241,23 +249,24 @@ def _data_sets(generator: torch.Generator) -> list[Case]:
     """x, n_test, generator."""
 
     def case(label: str, shape: tuple[int, ...], n_test: int, dtype: torch.dtype = torch.float32) -> Case:
-        return Case(label, (torch.rand(shape, generator=generator, dtype=dtype), n_test, torch.Generator()))
+        x = torch.rand(shape, generator=generator, dtype=dtype)
+        seed = int(torch.randint(2**31, (1,), generator=generator))
+        return Case(label, (x, n_test, torch.Generator().manual_seed(seed)))
 
-    cases = [
+    return [
         case("12 images, 4 of them for testing", (12, 3), 4),
         case("20 images, 15 of them for testing", (20, 2), 15),
         case("no test images at all", (7, 2), 0),
         case("double precision", (9, 1), 3, torch.float64),
     ]
-    for seed, item in enumerate(cases):
-        item.args[2].manual_seed(generator.initial_seed() % 2**31 + seed)
-    return cases
 
 
 SPLIT_BUG = Exercise(
     name="vae-split-bug",
     title="Find the bug",
-    task="""This function sets test images aside, with sizes as they should be, and both parts well shuffled. With it, though, the gap between training ELBO and test ELBO almost closes, and the model is no better. Repair it: no image may be in both parts. The test images are the first `n_test` of the shuffled order, the training images the rest of it.""",
+    task="""This function sets test images aside, with sizes as they should be, and both parts well shuffled. With it, though, most of the gap between
+training ELBO and test ELBO closes, and the model is no better. Repair it: no image may be in both parts. The test images are the first `n_test` of
+the shuffled order, the training images the rest of it.""",
     stub='''def split_off(x, n_test, generator):
     """x (N, D) → training images (N − n_test, D) and test images (n_test, D)."""
     test = x[torch.randperm(len(x), generator=generator)[:n_test]]
@@ -268,7 +277,8 @@ SPLIT_BUG = Exercise(
     """x (N, D) → training images (N − n_test, D) and test images (n_test, D)."""
     order = torch.randperm(len(x), generator=generator)
     return x[order[n_test:]], x[order[:n_test]]''',
-    why="""`randperm` is called twice, and the second order has nothing to do with the first. With 297 of 1797 images set aside, each test image is also a training image with probability 1500/1797 = 83 %.
+    why="""`randperm` is called twice, and the second order has nothing to do with the first. With 297 of 1797 images set aside, each test image is
+also a training image with probability 1500/1797 = 83 %.
 Shuffle once, then cut: that is what `split` does.""",
     hints=(
         "Follow one image through both lines: what keeps a test image out of the training part?",
