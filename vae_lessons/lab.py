@@ -90,25 +90,23 @@ class LabFigure:
         self.n_latents = n_latents
         fig, axes = plt.subplots(1, 3, figsize=(10, 3), width_ratios=[3, 3, 2.4])
         self.water = figures.plot_spectrum(axes[0], eigenvalues, 0.0, n_latents)
-        self.water.label.set_visible(False)  # slow to draw, and the titles say enough
+        self.water.label.set_visible(False)
         self.errors = figures.plot_errors(axes[0], np.zeros(len(self.water.bars)))
         self.bars = figures.plot_kl_per_latent(axes[1], np.zeros(n_latents), np.zeros(n_latents), name)
         self.race = figures.plot_race(axes[2], REACH)
-        self.titles = [ax.set_title(" ") for ax in axes]
         axes[1].set_ylim(0, 2.2)
         self.canvas = Canvas(fig)
 
-    def tag(self, beta: float, level: float, theory: NDArray, kl: Tensor, errors: Tensor, history: History) -> str:
-        """The picture of one moment, with its text."""
+    def html(self, beta: float, level: float, theory: NDArray, kl: Tensor, errors: Tensor, history: History) -> str:
+        """The picture of one moment, and over it what it shows."""
         figures.move_water(self.water, level, self.n_latents)
         self.errors.set_ydata(errors[: len(self.water.bars)])
         figures.move_kl_per_latent(self.bars, theory, kl)
         figures.move_race(self.race, *zip(*history))
         said = f"β = {beta:.2f}: {np.count_nonzero(theory)} of {self.n_latents} live in theory"
-        step, total = f"step {history[-1][0]}", f"total KL {kl.sum():.2f}, in theory {theory.sum():.2f}"
-        for artist, title in zip(self.titles, (said, step, total)):
-            artist.set_text(title)
-        return quick_img_tag(self.canvas.image(), f"{said}; {step}: {total}", self.canvas.fig)
+        said += f"; step {history[-1][0]}: total KL {kl.sum():.2f}, in theory {theory.sum():.2f}"
+        # Above the picture, not in it: text is what matplotlib draws slowest.
+        return f"<div>{said}</div>{quick_img_tag(self.canvas.image(), said, self.canvas.fig)}"
 
 
 def show_lab(x: Tensor, *args, **options) -> "BetaLab":
@@ -245,8 +243,8 @@ class BetaLab(widgets.VBox):
         self.history.append((self.trainee.n_steps, float(theory.sum()), float(kl_and_errors[0].sum())))
         is_awaited = self.sent.value - self.seen.value < IN_FLIGHT
         if is_awaited or not self.is_running or time.perf_counter() - self.sent_at > PATIENCE:
-            tag = self.figure.tag(self.beta.value, level, theory, *kl_and_errors, self.history)
-            self.picture.value = NOTE + tag
+            shown = self.figure.html(self.beta.value, level, theory, *kl_and_errors, self.history)
+            self.picture.value = NOTE + shown
             self.sent.value, self.sent_at = self.sent.value + 1, time.perf_counter()
 
     def _repr_mimebundle_(self, **kwargs) -> dict:
