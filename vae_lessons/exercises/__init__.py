@@ -4,18 +4,19 @@ check("kl-standard", kl_standard)   right, wrong with a hint that fits the mista
 hint("kl-standard")                 the next of up to three steps
 solution("kl-standard")             a worked answer
 progress()                          what is done, in all notebooks
+grade("kl-standard", kl_standard)   as `check`, but raises an error unless right (tools/export_assignment.py)
 """
 
 import json
 import os
+import warnings
 from importlib import import_module
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 from IPython.display import Markdown, display
 
-from vae_lessons.exercises.judging import Status, judge
+from vae_lessons.exercises.judging import Status, Verdict, judge
 from vae_lessons.exercises.source import Exercise, Lesson
 
 NUMBERS = tuple(f"{number:02d}" for number in range(11))
@@ -46,11 +47,30 @@ def check(name: str, answer: Any) -> None:
     Raises:
         ValueError: there is no exercise of this name.
     """
-    verdict = judge(*find(name), answer)
+    verdict = _verdict(name, answer)
     words = {Status.NOT_ANSWERED: "not answered yet", Status.RIGHT: "right", Status.WRONG: "not yet"}
     print(f"{verdict.status.value} {name}: {words[verdict.status]}", *filter(None, [verdict.message]), sep="\n")
     if verdict.status is Status.RIGHT:
         _remember(name)
+
+
+def grade(name: str, answer: Any) -> None:
+    """Pass in silence if an answer is right: the hidden test of a graded class.
+
+    Raises:
+        AssertionError: it is wrong or missing; says why.
+        ValueError: there is no exercise of this name.
+    """
+    status, message = _verdict(name, answer)
+    if status is not Status.RIGHT:
+        raise AssertionError(f"{name}: {message or 'not answered yet'}")
+
+
+def _verdict(name: str, answer: Any) -> Verdict:
+    """Without the warnings of the learner's code: nbgrader gives no points to a cell that writes to stderr."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return judge(*find(name), answer)
 
 
 def hint(name: str) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vae_lessons.exercises import calling
 from vae_lessons.exercises.calling import Outcome, TooLong, outcomes
-from vae_lessons.exercises.source import Case, Exercise, Lesson, run
+from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake, run
 
 
 class Status(Enum):
@@ -27,6 +27,10 @@ class Verdict(NamedTuple):
 
     status: Status
     message: str = ""
+
+
+UNCHANGED = "It still does what it did before."
+RANDOM = "Two calls with the same arguments gave different results: use the noise (or the generator) that is handed in, and no other."
 
 
 def judge(lesson: Lesson, exercise: Exercise, answer: Any, seed: int | None = None) -> Verdict:
@@ -82,7 +86,8 @@ def _judge_value(lesson: Lesson, exercise: Exercise, answer: Any, right: Any) ->
 def _agree(answer: Any, expected: Any, tolerance: float) -> bool:
     """Whether two answers are the same: numbers to a relative error, words in any case."""
     if isinstance(expected, str) or isinstance(answer, str):
-        return str(answer).strip().casefold() == str(expected).strip().casefold()
+        words = isinstance(expected, str) and isinstance(answer, str)
+        return words and answer.strip().casefold() == expected.strip().casefold()
     try:
         one, two = np.asarray(answer, dtype=float), np.asarray(expected, dtype=float)
     except (TypeError, ValueError):
@@ -114,21 +119,26 @@ def _judge_function(
     given = outcomes(answer, cases)
     if any(outcome.value is ... for outcome in given):
         return Verdict(Status.NOT_ANSWERED)
-    wanted = outcomes(right, cases)
-    problem = next(filter(None, map(_problem, cases, given, wanted)), None)
-    if problem is None:
+    problems = list(map(_problem, cases, given, outcomes(right, cases)))
+    if not any(problems):
         return Verdict(Status.RIGHT)
-    for mistake in exercise.mistakes:
+    place = next(number for number, problem in enumerate(problems) if problem)
+    known = (
+        [*exercise.mistakes, Mistake(exercise.stub, UNCHANGED)] if given[place].value is not None else exercise.mistakes
+    )
+    for mistake in known:
         if all(map(_alike, given, outcomes(run(lesson, exercise, mistake.code), cases))):
-            return Verdict(Status.WRONG, f"{mistake.hint}{_traceback(given)}")
-    return Verdict(Status.WRONG, f"{problem}{_traceback(given)}")
+            return Verdict(Status.WRONG, mistake.hint + _traceback(given[place]))
+    if not all(map(_alike, given, outcomes(answer, cases, luck=1))):
+        return Verdict(Status.WRONG, RANDOM)
+    return Verdict(Status.WRONG, problems[place] + _traceback(given[place]))
 
 
 def _problem(case: Case, given: Outcome, wanted: Outcome) -> str | None:
     """The first thing that is wrong with one call, or None."""
     problem = _failure(given) or _difference_in_kind(given.value, wanted.value)
     if problem is None and not _close(given.value, wanted.value):
-        problem = f"it returned {_brief(given.value)} where {_brief(wanted.value)} is right. It was called with {_brief(case.args)}."
+        problem = _first_difference(given.value, wanted.value) + _called_with(case.args)
     if problem is None and not _same_gradients(given.gradients, wanted.gradients):
         problem = (
             "the values are right, but the gradients are not: does something cut them (`.item()`, `.detach()`, NumPy)?"
@@ -173,8 +183,10 @@ def _is_comparable(given: Any, wanted: Any) -> bool:
 def _close(one: Any, two: Any) -> bool:
     if isinstance(one, tuple | list) and isinstance(two, tuple | list):
         return len(one) == len(two) and all(map(_close, one, two))
-    if isinstance(one, str) or isinstance(two, str) or one is None or two is None:
-        return one == two
+    if isinstance(one, str) or isinstance(two, str):
+        return isinstance(one, str) and isinstance(two, str) and one == two
+    if one is None or two is None:
+        return one is two
     rtol, atol = _tolerance(one, two)
     try:
         one, two = (torch.as_tensor(each, dtype=torch.float64) for each in (one, two))
@@ -217,13 +229,17 @@ def _same_dtype(one: Any, two: Any) -> bool:
 # Words -----------------------------------------------------------------------------------------
 
 
-def _traceback(outcomes: Sequence[Outcome]) -> str:
+def _traceback(outcome: Outcome) -> str:
     """Where the learner's own code raised its error, if it did."""
-    error = next((outcome.error for outcome in outcomes if outcome.error is not None), None)
-    if error is None or isinstance(error, TooLong):
+    if outcome.error is None or isinstance(outcome.error, TooLong):
         return ""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename not in (__file__, calling.__file__)]
-    lines = "".join(traceback.format_list(frames) + traceback.format_exception_only(error))
+    ours = (__file__, calling.__file__)
+    frames = [
+        frame
+        for frame in traceback.extract_tb(outcome.error.__traceback__)
+        if frame.filename not in ours and "site-packages" not in frame.filename
+    ]
+    lines = "".join(traceback.format_list(frames) + traceback.format_exception_only(outcome.error))
     return f"\nWhere it happened:\n{lines.rstrip()}"
 
 
@@ -239,14 +255,35 @@ def _kind(value: Any) -> str:
     return name if name == "None" else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
+def _first_difference(given: Any, wanted: Any) -> str:
+    """Where two results begin to differ, and what stands there."""
+    if isinstance(wanted, tuple | list):
+        number = next(number for number, pair in enumerate(zip(given, wanted)) if not _close(*pair))
+        return f"part {number + 1} is wrong: {_first_difference(given[number], wanted[number])}"
+    if np.ndim(_array(wanted)) == 0 or np.shape(_array(given)) != np.shape(_array(wanted)):
+        return f"it returned {_brief(given)} where {_brief(wanted)} is right."
+    one, two = _array(given).astype(float), _array(wanted).astype(float)
+    off = np.nan_to_num(np.abs(one - two), nan=np.inf) > 2e-4 * np.abs(two) + 1e-7
+    place = tuple(np.argwhere(off)[0]) if off.any() else tuple(np.argwhere(one != two)[0])
+    index = ", ".join(map(str, place))
+    return f"entry [{index}] of what it returned is {one[place]:.6g} where {two[place]:.6g} is right."
+
+
+def _called_with(args: Sequence[Any]) -> str:
+    """The arguments, if they can be shown in a line."""
+    small = all(isinstance(arg, Real | str) or (hasattr(arg, "shape") and np.prod(arg.shape) <= 6) for arg in args)
+    return f" It was called with {_brief(args)}." if small else ""
+
+
+def _array(value: Any) -> Any:
+    return value.detach().numpy() if isinstance(value, Tensor) else value
+
+
 def _brief(value: Any) -> str:
-    """A value in one line: small tensors as numbers, large ones by their shape."""
+    """A number, a word, or a small tensor in one line; of a large one its shape."""
     if isinstance(value, tuple):
         return f"({', '.join(map(_brief, value))})"
-    if isinstance(value, Tensor | np.ndarray) and np.prod(value.shape) <= 6:
-        return str(np.round(torch.as_tensor(value).detach().double().numpy(), 6).tolist())
     if isinstance(value, Tensor | np.ndarray):
-        return f"values of shape {tuple(value.shape)} with mean {torch.as_tensor(value).detach().double().mean():.4g}"
-    if callable(value) or isinstance(value, torch.Generator):
-        return f"a {type(value).__name__}"
+        small = np.prod(value.shape) <= 6
+        return str(np.round(_array(value), 6).tolist()) if small else f"values of shape {tuple(value.shape)}"
     return f"{value:.6g}" if isinstance(value, float) else repr(value)

@@ -95,7 +95,15 @@ It should keep the shape and the dtype of its inputs, and let gradients through.
         ),
         Mistake(
             "def kl_from_log_var(mu, log_var):\n    return 0.5 * (mu**2 + log_var.exp() - log_var)",
-            "Half a nat is missing: the KL of the prior from itself, at mu = 0 and log_var = 0, should be 0.",
+            "Half a nat too much: the KL of the prior from itself, at mu = 0 and log_var = 0, should be 0.",
+        ),
+        Mistake(
+            "def kl_from_log_var(mu, log_var):\n    return 0.5 * (mu**2 + log_var.exp() + log_var - 1)",
+            "The sign of the logarithm is wrong: it is what stops σ from shrinking to 0.",
+        ),
+        Mistake(
+            "def kl_from_log_var(mu, log_var):\n    s = (0.5 * log_var).exp()\n    return 0.5 * (mu**2 + s - log_var - 1)",
+            "exp(½ log_var) is σ; the formula has σ².",
         ),
         Mistake(
             "def kl_from_log_var(mu, log_var):\n    return mu**2 + log_var.exp() - log_var - 1",
@@ -103,7 +111,7 @@ It should keep the shape and the dtype of its inputs, and let gradients through.
         ),
         Mistake(
             "def kl_from_log_var(mu, log_var):\n    mu, v = mu.detach(), log_var.detach()\n    return 0.5 * (mu**2 + v.exp() - v - 1)",
-            "The values are right, but `.detach()` cuts the gradients: nothing could be trained with it.",
+            "The values are right, but no gradient gets through: something cuts it (`.detach()`, `torch.tensor(…)`, NumPy), and nothing could be trained with it.",
         ),
     ),
     cases=_pairs,
@@ -154,7 +162,7 @@ The mean over both is K times too small.""",
 MIX_UP = Exercise(
     name="kl-mix-up",
     title="Recognise a bug by its number",
-    task="""An encoder returns μ = 0.7 and log σ = 0.3. A colleague reports a KL of 0.270 nats for it, you get 0.356. What did the colleague do?
+    task="""An encoder returns μ = 0.5 and log σ = 0.4. A colleague reports a KL of 0.171 nats for it, you get 0.338. What did the colleague do?
 
 - `"a"`: forgot the factor ½
 - `"b"`: read log σ as log σ²
@@ -163,17 +171,17 @@ MIX_UP = Exercise(
     stub="culprit = ...",
     answer="culprit",
     solution='culprit = "b"',
-    why="With log σ² = 0.3, σ² = e^0.3 = 1.35 and the KL is ½(0.49 + 1.35 − 0.3 − 1) = 0.270. Nothing crashes and nothing is negative: only the number tells.",
+    why="With log σ² = 0.4, σ² = e^0.4 = 1.49 and the KL is ½(0.25 + 1.49 − 0.4 − 1) = 0.171. Nothing crashes and nothing is negative: only the number tells.",
     hints=(
         "Compute each of the four and compare.",
-        "½(0.49 + s − log s − 1) for the σ² = s that each reading gives.",
+        "You get ½(0.25 + e^0.8 − 0.8 − 1). Readings b and c put another σ² = s into ½(0.25 + s − log s − 1); a leaves out the ½; d is ½((1 + 0.25)/s + log s − 1).",
     ),
     mistakes=(
         Mistake(
-            'culprit = "a"', "Without the ½ the number would be twice too large, 0.712; the colleague's is too small."
+            'culprit = "a"', "Without the ½ the number would be twice too large, 0.676; the colleague's is too small."
         ),
-        Mistake('culprit = "c"', "With σ = 0.3 the KL would be ½(0.49 + 0.09 − log 0.09 − 1) = 0.994."),
-        Mistake('culprit = "d"', "KL(p‖q) = ½((1 + 0.49)/σ² + log σ² − 1) with σ² = e^0.6 is 0.209."),
+        Mistake('culprit = "c"', "With σ = 0.4 the KL would be ½(0.25 + 0.16 − log 0.16 − 1) = 0.621."),
+        Mistake('culprit = "d"', "KL(p‖q) = ½((1 + 0.25)/σ² + log σ² − 1) with σ² = e^0.8 is 0.181."),
     ),
 )
 

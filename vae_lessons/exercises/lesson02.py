@@ -211,6 +211,22 @@ Repair it; the sum over latents is right. Return a pair of tensors with one numb
             "def kl_with_error(log_ratios):\n    r = log_ratios.mean(dim=1)\n    return r.mean(), r.std() / math.sqrt(len(r))",
             "√S is right. But the KL of the image is the sum over its latents; you average over them now.",
         ),
+        Mistake(
+            "def kl_with_error(log_ratios):\n    r = log_ratios.sum(dim=1)\n    return r.mean(), r.std() / math.sqrt(500)",
+            "500 is the number of draws in the story. The function should work for any S: take it from its input.",
+        ),
+        Mistake(
+            "def kl_with_error(log_ratios):\n    r = log_ratios.sum(dim=1)\n    return r.mean(), r.std(unbiased=False) / math.sqrt(len(r))",
+            "Nearly: divide by S − 1 inside the standard deviation, as `std()` does by itself.",
+        ),
+        Mistake(
+            "def kl_with_error(log_ratios):\n    v = log_ratios.var(dim=0).sum()\n    return log_ratios.sum(dim=1).mean(), (v / len(log_ratios)).sqrt()",
+            "Variances add up only where latents are independent, which the draws need not be. Take the scatter of the sums.",
+        ),
+        Mistake(
+            "def kl_with_error(log_ratios):\n    r = log_ratios.sum(dim=1)\n    return r.mean(), r.var() / len(r)",
+            "That is the variance of the average. Its root is the standard error.",
+        ),
     ),
     cases=_log_ratios,
     points=2,
@@ -242,8 +258,8 @@ The last term had the wrong sign as well. Nothing was negative all the same, bec
             "Half mended: the last term has the right sign now, but r is still q/p, whose average is not 1.",
         ),
         Mistake(
-            "def k3(log_p, log_q):\n    return torch.exp(log_p - log_q) - 1 - (log_q - log_p)",
-            "r is right now. But the last term averages to −KL: you add log r where it should be subtracted.",
+            "def k3(log_p, log_q):\n    log_r = log_q - log_p\n    return torch.exp(-log_r) - 1 - log_r",
+            "The first term is right now. But `log_r` is still log q/p, and `- log_r` averages to −KL. Define it as log p/q, and use it throughout.",
         ),
         Mistake(
             "def k3(log_p, log_q):\n    return torch.exp(log_p - log_q) - (log_p - log_q)",

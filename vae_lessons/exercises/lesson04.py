@@ -213,7 +213,7 @@ NUMPY_NOISE = Exercise(
     name="numpy-noise",
     title="Find the bug",
     task="""The post's line again: noise that `torch.manual_seed` does not reach, on the CPU whatever the model's device, rounded to float32. Make it torch's noise, drawn once from `generator`, standard normal, with the shape, dtype and device of `mu`.
-The check compares with such a draw from an equal generator, so all randomness has to come from the one that is given.""",
+The check compares with such a draw from an equal generator, so all randomness has to come from the one that is given; gradients have to pass.""",
     stub='''def sample_latent(mu, sigma, generator):
     """z from N(mu, sigma²), mu and sigma (B, K), with noise from torch's generator."""
     std_z = torch.from_numpy(np.random.normal(0, 1, size=sigma.size())).float()
@@ -244,6 +244,14 @@ The check compares with such a draw from an equal generator, so all randomness h
         Mistake(
             "def sample_latent(mu, sigma, generator):\n    return mu + sigma * torch.rand(mu.shape, generator=generator, dtype=mu.dtype)",
             "`rand` is uniform between 0 and 1. Standard normal noise comes from `randn`.",
+        ),
+        Mistake(
+            "def sample_latent(mu, sigma, generator):\n    return mu + sigma * torch.randn_like(mu)",
+            "This noise comes from torch's global generator; `generator` is not used, so the caller cannot repeat it.",
+        ),
+        Mistake(
+            "def sample_latent(mu, sigma, generator):\n    return mu + sigma**2 * torch.randn(mu.shape, generator=generator, dtype=mu.dtype)",
+            "`sigma` is the standard deviation: z = μ + σε, without a square.",
         ),
         Mistake(
             "def sample_latent(mu, sigma, generator):\n    g = torch.Generator().manual_seed(0)\n    return mu + sigma * torch.randn(mu.shape, generator=g, dtype=mu.dtype)",

@@ -184,7 +184,7 @@ _TAIL = f"""
 AT_MEAN_BUG = Exercise(
     name="vae-elbo-bug",
     title="Find the bug",
-    task="""A colleague evaluates the model of this lesson with the function below and reports an ELBO almost 4 nats higher than yours, on the same
+    task="""A colleague evaluates the model of this lesson with the function below and reports an ELBO about 4 nats higher than yours, on the same
 test images. It does not go away with more images. Repair the function: it should estimate the ELBO of each image from one draw of z, made with the
 noise `eps`.""",
     stub='''def elbo_per_image(model, x, eps, noise_var):

@@ -30,6 +30,10 @@ while 64 / (2 * n_latents) >= 0.699:
             "n_latents = 45", "That was rounded down: 32/45 = 0.711 is still above λ₁. The water has to be below 0.699."
         ),
         Mistake(
+            "n_latents = 45.8",
+            "That is where λ₁ just touches the water. A number of latents is whole: which is the first that lifts it out?",
+        ),
+        Mistake(
             "n_latents = 92",
             "The level is D/(2K), not D/K: in the ELBO the squared error is divided by 2σ².",
         ),

@@ -303,7 +303,7 @@ Whether gradients flow through `noise_var` where you write the two terms out mak
         ),
         Mistake(
             _function(_FIT, f"{_ERROR}return -0.5 * x.shape[-1] * torch.log(2 * math.pi * math.e * mse.detach())"),
-            "The value is right, but `.detach()` cuts the gradients, and here nothing else carries them: the decoder would not learn.",
+            "The value is right, but no gradient gets through: something cuts it (`.item()`, `math.log`, `float`, `.detach()`), and the decoder would not learn.",
         ),
     ),
     cases=_pictures,

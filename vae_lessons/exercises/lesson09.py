@@ -61,6 +61,8 @@ def _spectra(generator: torch.Generator) -> list[Case]:
     return [
         Case("3 directions and a small rate", (draw(3, 0.2), rate(0.2, 0.3))),
         Case("one direction", (draw(1, 0.5), rate(0.5, 1.5))),
+        Case("a large first direction", (np.array([30.0, 2.0, 0.5]), rate(0.1, 0.2))),
+        Case("a water level far below 0.01", (np.array([0.7, 0.6]), rate(9.0, 11.0))),
         Case("equal directions", (np.array([0.5, 0.5, 0.5, 0.1]), rate(0.3, 1.0))),
         Case("12 directions", (draw(12, 0.7), rate(1.0, 2.0))),
         Case("12 directions and a large rate", (draw(12, 0.9), rate(9.0, 12.0))),
@@ -100,6 +102,11 @@ The digits at 5 nats: ℓ = 0.108. With 8 latents it would be 0.100: the ninth d
             _LEVEL + "\n    def f(v):\n        return rate_distortion(eigenvalues, v, 8)[0] - rate\n"
             "    return brentq(f, 1e-9, eigenvalues[0])",
             "`n_latents=8` is the curve of the 8-latent VAE, which leaves Shannon's below λ₉ (and does not exist for fewer than 8 directions). Shannon has a code for every direction.",
+        ),
+        Mistake(
+            _LEVEL + "\n    def f(v):\n        return rate_distortion(eigenvalues, v, len(eigenvalues))[0] - rate\n"
+            "    return brentq(f, 0.01, 1)",
+            "Your bracket does not hold the level for every spectrum: it lies between a tiny number and `eigenvalues[0]`.",
         ),
         Mistake(
             _LEVEL + "\n    def f(v):\n        return rate_distortion(eigenvalues, v, len(eigenvalues))[1] - rate\n"
@@ -210,7 +217,7 @@ a single image that lives elsewhere pulls it down.
 CEILING = Exercise(
     name="rd-ceiling",
     title="Recognise a bug by its number",
-    task="""A colleague measures I(X; Z) of the lesson's model at β = 0.01, several times with fresh images, and finds 4.605 nats each time. You find 7.48.
+    task="""A colleague measures I(X; Z) of the lesson's model at β = 0.01, several times with fresh images, and finds 4.605 nats each time. You find about 7.5.
 What did the colleague do?
 
 - `"a"`: computed it in bits
@@ -227,7 +234,7 @@ The number is then a property of the batch size, not of the model, and its stand
         "Which number has 4.605 as its logarithm?",
     ),
     mistakes=(
-        Mistake('culprit = "a"', "Bits are smaller units, so their number is larger: 7.48 nats are 10.8 bits."),
+        Mistake('culprit = "a"', "Bits are smaller units, so their number is larger: 7.5 nats are 10.8 bits."),
         Mistake(
             'culprit = "c"',
             "An average of logs is below the log of the average: log q(z) would be too low, and the information too high, here more than 1000 nats.",
