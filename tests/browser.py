@@ -24,7 +24,7 @@ import pytest
 from vae_lessons.setup_course import ROOT, child_environment, lab_command, start_trust
 
 pytest.importorskip("playwright", reason="the package playwright is not installed")
-from playwright.sync_api import Browser, Locator, Page, sync_playwright  # noqa: E402
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 PATIENCE = 120  # seconds for one step on a busy machine; every wait ends as soon as its condition holds
 SOON = 20_000  # milliseconds that a picture may take to follow its slider; usually 20 pass

@@ -98,7 +98,8 @@ def unpack(package: str, folder: Path) -> str:
     """Fetch one npm package into the folder; return its place there."""
     npm = shutil.which("npm") or pytest.skip("there is no npm to fetch the page's scripts with")
     patience = ["--prefer-offline", "--fetch-retries=0", "--fetch-timeout=60000"]
-    packed = subprocess.run([npm, "pack", "--silent", *patience, package], cwd=folder, capture_output=True, text=True)
+    pack = [npm, "pack", "--silent", *patience, package]
+    packed = subprocess.run(pack, cwd=folder, capture_output=True, text=True, check=False)
     if packed.returncode != 0:
         pytest.skip(f"npm cannot fetch {package}")
     archive = packed.stdout.strip()
