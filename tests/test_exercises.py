@@ -73,6 +73,28 @@ def test_another_way_of_writing_it_is_right():
     assert verdict.status is Status.RIGHT
 
 
+def test_two_calls_that_differ_are_told_apart_from_a_wrong_formula():
+    """`randn_like` in place of the noise that was handed in."""
+    verdict = written("def kl_from_log_var(mu, log_var):\n    return torch.randn_like(mu)")
+    assert verdict.message.startswith("Two calls with the same arguments gave different results")
+
+
+def test_code_that_behaves_as_before_is_told_so():
+    lesson, exercise = find("kl-mean-bug")
+    same = exercise.stub.replace("-0.5 * torch.mean(", "-torch.mean(0.5 * (") + ")"
+    assert judge(lesson, exercise, run(lesson, exercise, same)).message == "It still does what it did before."
+
+
+def test_the_traceback_is_that_of_the_call_spoken_of():
+    """The first call returns nothing; a later one raises, which is another matter."""
+    verdict = written("""
+        def kl_from_log_var(mu, log_var):
+            if mu.dtype == torch.float64:
+                raise OverflowError
+    """)
+    assert "it returned nothing" in verdict.message and "OverflowError" not in verdict.message
+
+
 BAD_FUNCTIONS = {
     "return": ("    0.5 * (mu**2 + log_var.exp() - log_var - 1)", "it returned nothing: is there a `return`?"),
     "exception": ("    return mu @ log_var", "it raised RuntimeError"),
@@ -85,7 +107,7 @@ BAD_FUNCTIONS = {
     "shape": ("    return (mu + log_var).sum(0)", "it returned shape (3,) where (5, 3) is wanted"),
     "dtype": ("    return mu.double()", "it returned torch.float64 where torch.float32 is wanted"),
     "numpy": ("    return mu.detach().numpy()", "it returned a ndarray where a tensor of shape (5, 3) is wanted"),
-    "value": ("    return mu * 0 + 7", "it returned values of shape (5, 3) with mean 7 where"),
+    "value": ("    return mu * 0 + 7", "entry [0, 0] of what it returned is 7 where"),
     "gradient": (
         "    return 0.5 * (mu**2 + log_var.detach().expm1() - log_var)",
         "the values are right, but the gradients are not",
@@ -143,7 +165,7 @@ def test_a_number_in_place_of_a_function():
     [
         (1.9, "Not this number: 1.9 is too large."),
         (1.1, "too small"),
-        ("1.61", "The answer should be a number, and is a word in quotes."),
+        ("1.6083", "The answer should be a number, and is a word in quotes."),
         (None, "and is None"),
         (len, "should be a number, and is a function"),
         (float("nan"), "Not this number"),

@@ -1,7 +1,7 @@
 """Run notebooks and store their outputs: ``python tools/store_notebooks.py [notebook ...]``.
 
-Without arguments, all of them. Each is run in a fresh kernel, its navigation links and exercises are
-renewed, whatever differs from run to run (times, widget ids) is normalised, and what changed is reported.
+Without arguments, all of them. Each is run in a fresh kernel, its navigation links, exercises and places in
+a lecture are renewed, whatever differs from run to run (times, widget ids) is normalised, and what changed is reported.
 A notebook that fails, or warns, is left as it was.
 """
 
@@ -52,6 +52,7 @@ def store(path: Path) -> bool:
         print(f"{path.name}: not stored\n{error}", file=sys.stderr)
         return True
     seconds = time.monotonic() - started
+    add_slides(notebook)
     normalise(notebook, path.stem)
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
@@ -152,6 +153,31 @@ def exercise_cell(kind: str, source: str, role: str, name: str = "exercises") ->
     cell = new(source, metadata={"tags": ["exercise"], "exercise": name, "role": role})
     cell.id = f"{name}-{role}"
     return cell
+
+
+# Slides ----------------------------------------------------------------------------------------
+
+
+def add_slides(notebook: NotebookNode) -> None:
+    """Say of every cell where it stands in a lecture, for `nbconvert --to slides` (teaching/slides_config.py).
+
+    Left out are the links, what the first code cell sets up, and everything from "## Exercises" on.
+    """
+    setup = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    end = next(n for n, cell in enumerate(notebook.cells) if cell.source.startswith("## Exercises"))
+    for number, cell in enumerate(notebook.cells):
+        navigation = "navigation" in cell.metadata.get("tags", ())
+        left_out = navigation or number >= end or (cell is setup and not cell.outputs)
+        cell.metadata.slideshow = nbformat.from_dict({"slide_type": "skip" if left_out else slide_type(cell)})
+
+
+def slide_type(cell: NotebookNode) -> str:
+    """A section is a slide, prose and pictures stand below it, and a result comes when it is asked for."""
+    if cell.cell_type == "markdown":
+        return "slide" if re.search(r"^##? ", cell.source, re.MULTILINE) else "subslide"
+    if not cell.outputs:
+        return "-"  # beside what stands before it: one key press must show something
+    return "subslide" if any("image/png" in output.get("data", {}) for output in cell.outputs) else "fragment"
 
 
 # Normalising -----------------------------------------------------------------------------------
