@@ -63,7 +63,7 @@ live_slider.update = slow
 FAULTY = """
 def faulty(noise_var, beta):
     if beta > 1.99:
-        raise ValueError("too much <β>")
+        raise ValueError("too much <b>")
     return update(noise_var, beta)
 live_slider.update = faulty
 """
@@ -167,11 +167,11 @@ def test_an_error_is_shown_in_place_of_the_picture(live: Locator) -> None:
     execute(live.page, FAULTY)
     press_key(live, 1, "End")
     details = live.locator("details")
-    expect(details.locator("summary")).to_have_text("⚠ ValueError: too much <β>", timeout=SOON)
+    expect(details.locator("summary")).to_have_text("⚠ ValueError: too much <b>", timeout=SOON)
     expect(live.locator(PICTURE)).to_have_count(0)
     details.locator("summary").click()
     expect(details.locator("pre")).to_be_visible()
-    expect(details.locator("pre")).to_contain_text('raise ValueError("too much <β>")')
+    expect(details.locator("pre")).to_contain_text('raise ValueError("too much <b>")')
     press_key(live, 1, "Home")
     shown(live, [readouts(live)[0], BETA_ENDS[0]])
     expect(details).to_have_count(0)

@@ -84,7 +84,12 @@ def test_estimators_that_cannot_be_negative_are_not():
     assert k["k1"].min() < 0 and k["k2"].min() >= 0 and k["k3"].min() >= 0
 
 
-@given(st.floats(-2, 2), st.floats(0.3, 2), st.lists(st.floats(-3, 3), min_size=1, max_size=5))
+def decimals(low: float, high: float) -> st.SearchStrategy[float]:
+    """Numbers of a few digits: at 1e-258 SciPy's own moments overflow."""
+    return st.floats(low, high).map(lambda value: round(value, 6))
+
+
+@given(decimals(-2, 2), decimals(0.3, 2), st.lists(decimals(-3, 3), min_size=1, max_size=5))
 def test_symbolic_expectation_matches_scipy_moments(mean, std, coefficients):
     f = sum(sp.Float(c) * sym.z**power for power, c in enumerate(coefficients))
     ours = float(sym.expectation(f, sp.Float(mean), sp.Float(std)))

@@ -4,10 +4,10 @@ An estimate without its error bar is not a measurement: every function here retu
 """
 
 import math
+import statistics
 from typing import NamedTuple
 
 import torch
-from scipy import stats
 from torch import Tensor
 
 from vae_lessons.checks import check_alike, check_count, check_tensor
@@ -29,7 +29,7 @@ class Estimate(NamedTuple):
         """
         if not 0 < level < 1:
             raise ValueError(f"level must lie between 0 and 1, got {level}")
-        half_width = stats.norm.ppf((1 + level) / 2) * self.std_error
+        half_width = statistics.NormalDist().inv_cdf((1 + level) / 2) * self.std_error
         return self.mean - half_width, self.mean + half_width
 
     def z_score(self, truth: float | Tensor) -> Tensor:
