@@ -36,7 +36,7 @@ REACH = 3000  # steps that the history shows
 BETAS = (0.1, 2.0)  # the ends of the slider
 # (step, total KL in theory, total KL of the model), the newest last.
 History = deque[tuple[int, float, float]]
-ICONS = {"start": "play", "pause": "pause", "step": "step-forward", "reset": "undo"}
+BUTTONS = ("start", "pause", "step", "reset")  # without icons: their font is not in exported HTML
 
 
 class Trainee:
@@ -153,6 +153,7 @@ class BetaLab(widgets.VBox):
         if not BETAS[0] <= beta <= BETAS[1]:
             raise ValueError(f"beta must lie in {BETAS[0]}…{BETAS[1]}, got {beta}")
         self._take_over()
+        self._loop = _running_loop()
         self.noise_var, self.spectrum = noise_var, data_spectrum(x)
         self.directions = torch.from_numpy(self.spectrum.directions.copy()).to(x.dtype)
         self._new_trainee = partial(Trainee, x, build, noise_var, lr, seed)
@@ -170,15 +171,23 @@ class BetaLab(widgets.VBox):
     def _make_widgets(self, beta: float) -> list[widgets.Widget]:
         self.beta = float_slider(Range("β", *BETAS, start=beta))
         small = widgets.Layout(width="90px")
-        self.buttons = {name: widgets.Button(description=name, icon=ICONS[name], layout=small) for name in ICONS}
+        self.buttons = {name: widgets.Button(description=name, layout=small) for name in BUTTONS}
         for name, button in self.buttons.items():
-            button.on_click(getattr(self, name))
+            button.on_click(self._in_cells_thread(getattr(self, name)))
         self.buttons["pause"].disabled = True
-        self.beta.observe(lambda change: self.is_running or self._guarded(self.show), "value")
+        self.beta.observe(self._in_cells_thread(lambda: self.is_running or self._guarded(self.show)), "value")
         # The browser copies `sent` to `seen` when a picture has arrived: a slow one gets fewer, not a queue.
         self.picture, self.sent, self.seen, self.sent_at = widgets.HTML(), widgets.IntText(), widgets.IntText(), 0.0
         widgets.jslink((self.sent, "value"), (self.seen, "value"))
         return [widgets.HBox(list(self.buttons.values())), self.beta, self.picture]
+
+    def _in_cells_thread(self, act: Callable[[], object]) -> Callable[[object], None]:
+        """JupyterLab brings clicks and moves in a second thread, a "subshell": let the thread of the cells act on them.
+
+        Two threads that train one model or draw one figure would get in each other's way, and only
+        the main thread hears an interrupt.
+        """
+        return lambda _: self._loop.call_soon_threadsafe(act) if self._loop else act()
 
     @property
     def is_running(self) -> bool:
@@ -207,8 +216,12 @@ class BetaLab(widgets.VBox):
     async def _run(self) -> None:
         """Train and show in turn, and let the kernel answer in between."""
         with _stopped_by_interrupt(self.pause), self._buttons_while_running():
-            while self._guarded(self._train, self.show):
-                await asyncio.sleep(0.001)
+            try:
+                while self._guarded(self._train, self.show):
+                    await asyncio.sleep(0.001)
+            except asyncio.CancelledError:
+                self._guarded(partial(self.show, last=True))
+                raise
 
     @contextmanager
     def _buttons_while_running(self) -> Iterator[None]:
@@ -236,13 +249,13 @@ class BetaLab(widgets.VBox):
             return False
         return True
 
-    def show(self) -> None:
-        """Record the KL, and send the picture unless the browser is behind."""
+    def show(self, *, last: bool = False) -> None:
+        """Record the KL, and send the picture unless the browser is behind; the last one in any case."""
         level, kl_and_errors = self.beta.value * self.noise_var, self.trainee.state(self.directions)
         theory = kl_per_latent(self.spectrum.eigenvalues, level, self.figure.n_latents)
         self.history.append((self.trainee.n_steps, float(theory.sum()), float(kl_and_errors[0].sum())))
         is_awaited = self.sent.value - self.seen.value < IN_FLIGHT
-        if is_awaited or not self.is_running or time.perf_counter() - self.sent_at > PATIENCE:
+        if is_awaited or last or not self.is_running or time.perf_counter() - self.sent_at > PATIENCE:
             shown = self.figure.html(self.beta.value, level, theory, *kl_and_errors, self.history)
             self.picture.value = NOTE + shown
             self.sent.value, self.sent_at = self.sent.value + 1, time.perf_counter()
@@ -251,6 +264,14 @@ class BetaLab(widgets.VBox):
         """The lab, and where no widgets are shown its picture."""
         picture = encode(self.figure.canvas.image(), "png")
         return {**super()._repr_mimebundle_(**kwargs), "image/png": picture, "text/plain": "The β lab, paused."}
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs the cells; None outside of Jupyter."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 @contextmanager
