@@ -33,12 +33,20 @@ HARMLESS = ("Could not restore the debugger state: Canceled future",)
 
 OPEN = """async path => {
     await jupyterapp.restored;
+    await jupyterapp.activatePlugin('@jupyter-widgets/jupyterlab-manager:plugin');
     window.panel = await jupyterapp.commands.execute('docmanager:open', {path});
     await panel.context.ready;
     await panel.sessionContext.ready;
     await panel.sessionContext.session.kernel.info;
 }"""
-CLOSE = "async () => { await panel.sessionContext.shutdown(); panel.dispose(); }"
+# Wait until JupyterLab has let go of the file: opened again too soon, it would get the old kernel's widgets.
+CLOSE = """async () => {
+    const {context} = panel, gone = new Promise(done => context.disposed.connect(done));
+    await panel.sessionContext.shutdown();
+    panel.dispose();
+    await Promise.race([gone, new Promise(done => setTimeout(done, 5000))]);
+    await jupyterapp.serviceManager.sessions.refreshRunning();
+}"""
 RUN_ALL = "() => jupyterapp.commands.execute('notebook:run-all-cells')"
 RUN_ONE = """cell => {
     panel.content.activeCellIndex = cell;

@@ -94,6 +94,7 @@ class LabFigure:
         self.errors = figures.plot_errors(axes[0], np.zeros(len(self.water.bars)))
         self.bars = figures.plot_kl_per_latent(axes[1], np.zeros(n_latents), np.zeros(n_latents), name)
         self.race = figures.plot_race(axes[2], REACH)
+        axes[0].set_ylabel("eigenvalue λᵢ, dots: error [pixel²]")
         axes[1].set_ylim(0, 2.2)
         self.canvas = Canvas(fig)
 
