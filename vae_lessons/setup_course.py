@@ -342,14 +342,12 @@ def open_course(root: Path, python: str, options: list[str]) -> int:
 def run_tests(root: Path, python: str, options: list[str]) -> int:
     """Run pytest over the tests and the notebooks; return its exit code."""
     signal.signal(signal.SIGINT, lambda *_: None)  # pytest answers Ctrl-C itself, with its summary
-    workers = [
-        "-n",
-        str(min(os.cpu_count() or 1, 4)),
-        "--dist",
-        "loadfile",
-    ]  # a notebook needs one kernel for all its cells
+    n_workers = min(os.cpu_count() or 1, 4)
+    workers = ["-n", str(n_workers), "--dist", "loadfile"]  # a notebook needs one kernel for all its cells
     command = [python, "-m", "pytest", "--nbval", *workers, *options]
-    return subprocess.call(command, cwd=root, env=child_environment(root, python))
+    # Workers that compete for the cores with several threads each wait for one another, some of them for a minute.
+    one_thread = {"OMP_NUM_THREADS": "1"} if n_workers > 1 else {}
+    return subprocess.call(command, cwd=root, env=one_thread | child_environment(root, python))
 
 
 def run(arguments: list[str], root: Path) -> int:
