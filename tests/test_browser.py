@@ -13,7 +13,17 @@ from pathlib import Path
 
 import pytest
 from browser import Desk, desk_fixture, new_page, opened, page_fixture, scroll_to  # noqa: F401  (two are fixtures)
-from frames import NUMBER, Sliders, cells_calling, course, notebook_path, outputs, stored, worked_through
+from frames import (
+    NUMBER,
+    Sliders,
+    cells_calling,
+    course,
+    notebook_path,
+    opened_with_sliders,
+    outputs,
+    stored,
+    worked_through,
+)
 from playwright.sync_api import Page, expect
 
 PACKAGES = ("@jupyter-widgets/html-manager@1.0.15", "requirejs@2.3.8", "mathjax@2.7.9")  # nbconvert needs MathJax 2
@@ -46,7 +56,7 @@ def test_first_notebook_moves_again_after_it_was_saved(desk: Desk, page: Page) -
     """What a learner does first; when it is opened again its kernel has ended, and what was saved has to be enough."""
     with worked_through(desk, course()[0]) as saved:
         pass
-    with opened(page, f"notebooks/{saved.name}"):
+    with opened_with_sliders(desk, f"notebooks/{saved.name}", outputs(saved)[0]):
         for output in outputs(saved):
             Sliders(scroll_to(page, output.cell), output).move_all()
 
