@@ -17,6 +17,7 @@ from IPython import get_ipython
 from IPython.display import display
 from matplotlib import pyplot as plt
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from vae_lessons import figures
@@ -24,10 +25,10 @@ from vae_lessons.checks import check_positive, check_tensor
 from vae_lessons.gaussian import kl_to_standard
 from vae_lessons.model import LatentGaussian, LinearVAE
 from vae_lessons.objective import negative_elbo
-from vae_lessons.pictures import Canvas, encode, quick_img_tag
-from vae_lessons.sliders import NOTE, Range, error_html, float_slider
+from vae_lessons.pictures import Canvas, quick_img_tag
+from vae_lessons.sliders import NOTE, Pictured, Range, error_html, float_slider
 from vae_lessons.spectrum import data_spectrum, kl_per_latent
-from vae_lessons.training import gradient_step, shuffled, threads
+from vae_lessons.training import gradient_step, seeded, shuffled, threads
 
 TRAIN_FOR = 0.024  # seconds between two pictures
 IN_FLIGHT = 4  # pictures on their way to the browser at most
@@ -49,8 +50,7 @@ class Trainee:
 
     def __init__(self, x: Tensor, build: Callable[[], LatentGaussian], noise_var: float, lr: float, seed: int):
         self.x, self.noise_var, self.n_steps = x, noise_var, 0
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with seeded(seed):
             self.model = build()
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=lr, fused=True)
         self.generator = torch.Generator().manual_seed(seed)
@@ -117,7 +117,7 @@ def show_lab(x: Tensor, *args, **options) -> "BetaLab":
     return lab
 
 
-class BetaLab(widgets.VBox):
+class BetaLab(Pictured):
     """Start, pause, step, reset, and a β slider that acts while training runs.
 
     It trains in the kernel's own event loop, a few hundredths of a second at a time, so other cells
@@ -261,10 +261,8 @@ class BetaLab(widgets.VBox):
             self.picture.value = NOTE + shown
             self.sent.value, self.sent_at = self.sent.value + 1, time.perf_counter()
 
-    def _repr_mimebundle_(self, **kwargs) -> dict:
-        """The lab, and where no widgets are shown its picture."""
-        picture = encode(self.figure.canvas.image(), "png")
-        return {**super()._repr_mimebundle_(**kwargs), "image/png": picture, "text/plain": "The β lab, paused."}
+    def still(self) -> tuple[Image.Image, str]:
+        return self.figure.canvas.image(), "The β lab, paused."
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -72,16 +72,27 @@ class Range(NamedTuple):
     unit: str = ""
 
 
-class _Pictured(widgets.VBox):
-    """Sliders and a picture, which is also what places without widgets show (GitHub, untrusted notebooks)."""
+class Pictured(widgets.VBox):
+    """Widgets around a picture, a still of which places without widgets show (GitHub, untrusted notebooks)."""
+
+    def still(self) -> tuple[Image.Image, str]:
+        """The picture for such places, and what they say where there is none."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **kwargs) -> dict:
+        image, text = self.still()
+        return {**super()._repr_mimebundle_(**kwargs), "image/png": encode(image, "png"), "text/plain": text}
+
+
+class _Sliders(Pictured):
+    """Sliders over a picture."""
 
     first: Image.Image
     controls: tuple[Control, ...] | tuple[Range, ...]
 
-    def _repr_mimebundle_(self, **kwargs) -> dict:
+    def still(self) -> tuple[Image.Image, str]:
         names = " and ".join(control.symbol for control in self.controls)
-        fallback = {"image/png": encode(self.first, "png"), "text/plain": f"A picture with a slider for {names}."}
-        return {**super()._repr_mimebundle_(**kwargs), **fallback}
+        return self.first, f"A picture with a slider for {names}."
 
 
 # Frames ----------------------------------------------------------------------------------------
@@ -106,7 +117,7 @@ def show_frames(fig: Figure, draw: Draw, *controls: Control) -> "FrameSlider":
     return slider
 
 
-class FrameSlider(_Pictured):
+class FrameSlider(_Sliders):
     """Sliders over ready-made pictures."""
 
     def __init__(self, fig: Figure, draw: Draw, controls: Sequence[Control]):
@@ -210,7 +221,7 @@ def show_live(fig: Figure, update: Draw, *controls: Range) -> "LiveSlider":
     return slider
 
 
-class LiveSlider(_Pictured):
+class LiveSlider(_Sliders):
     """Sliders over an interval; every move asks the kernel, and the browser sends the next when it has the answer.
 
     So fast dragging leaves values out, but never the last one.

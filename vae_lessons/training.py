@@ -108,6 +108,14 @@ def fit(
 
 
 @contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from torch's global generator as from a fresh one, then give it back as it was."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
 def threads(n: int) -> Iterator[None]:
     """Let torch use n CPU threads, then give back as many as it had."""
     before = torch.get_num_threads()
@@ -289,9 +297,8 @@ def stack_models(build: Callable[[Layer], LatentGaussian], seeds: Sequence[int])
     """
     check_count("number of seeds", len(seeds))
     weights = []
-    with torch.random.fork_rng():
-        for seed in seeds:
-            torch.manual_seed(seed)
+    for seed in seeds:
+        with seeded(seed):
             weights.append(build(nn.Linear).state_dict())
     stack = build(partial(StackedLinear, len(seeds)))
     stack.load_state_dict({name: torch.stack([w[name] for w in weights]) for name in weights[0]})

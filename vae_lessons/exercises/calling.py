@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vae_lessons.exercises.source import Case
-from vae_lessons.training import threads
+from vae_lessons.training import seeded, threads
 
 TIME_LIMIT = 10.0  # seconds for all calls of one check
 LUCK = 20_131_220  # not a seed that a learner's own code would use
@@ -62,8 +62,7 @@ def _outcome(function: Callable, case: Case, luck: int) -> Outcome:
 def _luck(seed: int) -> Iterator[None]:
     """Seed the global generators, and give them back as they were."""
     state = np.random.get_state()
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with seeded(seed):
         np.random.seed(seed)
         try:
             yield
@@ -91,10 +90,11 @@ def _gradients(value: Any, args: Sequence[Any]) -> tuple[Tensor | None, ...]:
 def _was_changed(args: Sequence[Any], before: Sequence[Any]) -> bool:
     """Whether a tensor or an array was written to."""
     pairs = [(one, two) for one, two in zip(args, before) if isinstance(one, Tensor | np.ndarray)]
-    return any(not np.array_equal(_plain(one), _plain(two), equal_nan=True) for one, two in pairs)
+    return any(not np.array_equal(plain(one), plain(two), equal_nan=True) for one, two in pairs)
 
 
-def _plain(value: Tensor | np.ndarray) -> np.ndarray:
+def plain(value: Any) -> Any:
+    """A tensor as an array; anything else as it is."""
     return value.detach().numpy() if isinstance(value, Tensor) else value
 
 
