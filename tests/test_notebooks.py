@@ -1,17 +1,16 @@
 """What every stored notebook must keep to; that its outputs are right is for `pytest --nbval`."""
 
-import importlib.util
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
+import store_notebooks
+from wrap import wrap
 
 ROOT = Path(__file__).resolve().parent.parent
-spec = importlib.util.spec_from_file_location("store_notebooks", ROOT / "tools" / "store_notebooks.py")
-store_notebooks = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(store_notebooks)
-
 COURSE = store_notebooks.course()
 every_notebook = pytest.mark.parametrize("path", COURSE, ids=lambda path: path.stem)
 every_lesson = pytest.mark.parametrize("path", COURSE[1:], ids=lambda path: path.stem)
@@ -49,6 +48,64 @@ def test_code_cells_are_for_readers(path):
     assert max(len(line) for lines in sources for line in lines) <= 100
     assert max(map(len, sources)) <= 25
     assert sum(len(lines) > 12 for lines in sources) <= max(1, 0.2 * len(sources))
+
+
+@every_notebook
+def test_prose_has_a_sentence_a_line(path):
+    for cell in cells(path, "markdown"):
+        assert "navigation" in cell.metadata.get("tags", ()) or cell.source == wrap(cell.source)
+
+
+@every_notebook
+def test_all_seeds_come_from_one_line(path):
+    code = "\n".join(cell.source for cell in cells(path, "code") if "exercise" not in cell.metadata.get("tags", ()))
+    assert len(re.findall(r"^SEED = 0$", code, re.MULTILINE)) == 1
+    assert not re.findall(r"(?:seed=|manual_seed\(|default_rng\()(?!SEED)(?!seed)", code)
+
+
+@every_notebook
+def test_a_name_keeps_its_type(path):
+    """A name bound in several cells is bound by the same call, or by the same kind of literal, in each."""
+    kinds: dict[str, set[str]] = {}
+    for cell in cells(path, "code"):
+        if "exercise" not in cell.metadata.get("tags", ()):
+            for name, kind in bindings(ast.parse(cell.source)):
+                kinds.setdefault(name, set()).add(kind)
+    assert {name: found for name, found in kinds.items() if len(found) > 1} == {}
+
+
+def bindings(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """The names that a cell binds, each with how: the function called, the kind of literal, the definition."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                yield from bound(target, node.value)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name, type(node).__name__
+
+
+def bound(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, str]]:
+    """The names of one assignment; those of an unpacked call are told apart by their places."""
+    if isinstance(target, ast.Name):
+        yield target.id, kind(value)
+    elif isinstance(target, ast.Tuple | ast.List):
+        parts = value.elts if isinstance(value, ast.Tuple | ast.List) else [value] * len(target.elts)
+        for place, (name, part) in enumerate(zip(target.elts, parts)):
+            yield from ((inner, f"{how} [{place}]") for inner, how in bound(name, part))
+
+
+def kind(value: ast.expr) -> str:
+    return ast.unparse(value.func) if isinstance(value, ast.Call) else type(value).__name__
+
+
+def test_names_that_change_their_type_are_seen():
+    def kinds(code: str) -> list[tuple[str, str]]:
+        return list(bindings(ast.parse(code)))
+
+    assert kinds("eps = torch.randn(3)") != kinds("eps = sp.Symbol('eps')")
+    assert kinds("eps = torch.randn(3)") == kinds("eps = torch.randn(9, 8)")
+    assert kinds("fig, ax = plt.subplots()") == kinds("fig, ax = plt.subplots(figsize=(3, 4))")
+    assert kinds("theory = 3.0") != kinds("def theory(beta): return 3.0")
 
 
 @every_notebook

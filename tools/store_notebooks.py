@@ -17,6 +17,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from wrap import wrap
 
 from vae_lessons.exercises import lesson
 from vae_lessons.exercises.source import Lesson
@@ -44,6 +45,7 @@ def store(path: Path) -> bool:
     notebook = nbformat.read(path, as_version=4)
     add_navigation(notebook, path)
     add_exercises(notebook, path)
+    wrap_prose(notebook)
     started = time.monotonic()
     try:
         run(notebook, path.parent)
@@ -60,6 +62,13 @@ def store(path: Path) -> bool:
     changed = changes(before, notebook)
     print(f"{path.name}: {seconds:.1f} s, {path.stat().st_size / 1e6:.2f} MB, {', '.join(changed) or 'unchanged'}")
     return False
+
+
+def wrap_prose(notebook: NotebookNode) -> None:
+    """A sentence a line, so that a difference in git is a sentence that was changed."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and "navigation" not in cell.metadata.get("tags", ()):
+            cell.source = wrap(cell.source)
 
 
 def run(notebook: NotebookNode, folder: Path) -> None:
@@ -150,6 +159,7 @@ def exercise_cells(of: Lesson) -> list[NotebookNode]:
 def exercise_cell(kind: str, source: str, role: str, name: str = "exercises") -> NotebookNode:
     """A cell that says what it is in its metadata: `role` is task, stub or check."""
     new = nbformat.v4.new_markdown_cell if kind == "markdown" else nbformat.v4.new_code_cell
+    source = wrap(source) if kind == "markdown" else source
     cell = new(source, metadata={"tags": ["exercise"], "exercise": name, "role": role})
     cell.id = f"{name}-{role}"
     return cell
