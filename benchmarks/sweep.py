@@ -17,7 +17,8 @@ import torch
 from vae_lessons.data import digits
 from vae_lessons.model import reference_vae
 from vae_lessons.objective import negative_elbo
-from vae_lessons.training import fit, sweep
+from vae_lessons.stacks import sweep
+from vae_lessons.training import fit
 
 BETAS = np.geomspace(0.1, 2.0, 21).tolist()
 

@@ -12,7 +12,7 @@ import torch
 from vae_lessons.data import digits
 from vae_lessons.gaussian import kl_to_standard
 from vae_lessons.montecarlo import log_ratio_std
-from vae_lessons.objective import Recipe, implied_objective
+from vae_lessons.recipes import Recipe, implied_objective
 from vae_lessons.spectrum import data_spectrum, error_per_direction, kl_per_latent, thresholds
 
 GUIDE = Path(__file__).resolve().parent.parent / "teaching" / "README.md"

@@ -16,7 +16,8 @@ from vae_lessons.lab import BetaLab, Trainee
 from vae_lessons.model import LinearVAE, reference_vae
 from vae_lessons.objective import negative_elbo
 from vae_lessons.spectrum import data_spectrum, error_per_direction, kl_per_latent
-from vae_lessons.training import fit, threads
+from vae_lessons.torch_state import threads
+from vae_lessons.training import fit
 
 
 def seen(lab: BetaLab) -> dict[str, float]:

@@ -1,8 +1,7 @@
 """Monte Carlo against the closed form, and SymPy's expectations against SciPy's.
 
 Statistical checks use 4 or 5 standard errors and fixed seeds: by chance alone 4 fail once in
-16 000, 5 once in two million.
-"""
+16 000, 5 once in two million."""
 
 import math
 
@@ -12,10 +11,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from torch import distributions as td
 
 from vae_lessons import symbolic as sym
 from vae_lessons.gaussian import kl_to_standard
-from vae_lessons.montecarlo import estimate, kl_estimators, log_ratio, log_ratio_std
+from vae_lessons.montecarlo import estimate, kl_estimators, log_ratio, log_ratio_std, mixture_log_density
 
 CASES = [(1.3, 0.6), (0.0, 2.0), (-0.5, 0.9), (0.0, 1.0)]
 
@@ -126,3 +126,37 @@ def test_noise_of_the_wrong_shape_is_named():
 def test_level_must_be_a_probability():
     with pytest.raises(ValueError, match="level must lie between 0 and 1, got 95"):
         estimate(noise(5)).interval(95)
+
+
+def codes(n: int = 7, k: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    mu = torch.randn(n, k, generator=generator, dtype=torch.float64)
+    return mu, torch.randn(n, k, generator=generator, dtype=torch.float64) - 1
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 1000])
+def test_mixture_is_the_one_of_torch_distributions(chunk):
+    mu, log_sigma = codes()
+    z = torch.randn(10, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    each = td.Independent(td.Normal(mu, log_sigma.exp()), 1)
+    expected = td.MixtureSameFamily(td.Categorical(torch.ones(7, dtype=torch.float64)), each).log_prob(z)
+    torch.testing.assert_close(mixture_log_density(z, mu, log_sigma, chunk), expected, rtol=1e-10, atol=1e-10)
+
+
+def test_one_component_exceeds_the_mixture_by_log_n_at_most():
+    mu, log_sigma = codes()
+    at_centres = -log_sigma.sum(-1) - 1.5 * math.log(2 * math.pi)
+    assert (at_centres - mixture_log_density(mu, mu, log_sigma) <= math.log(7) + 1e-12).all()
+    far_apart = 50 * torch.arange(7.0, dtype=torch.float64).unsqueeze(1).expand(7, 3)
+    gained = at_centres - mixture_log_density(far_apart, far_apart, log_sigma)
+    torch.testing.assert_close(gained, torch.full_like(gained, math.log(7)), rtol=0, atol=1e-6)
+
+
+def test_mixture_says_what_it_wants():
+    mu, log_sigma = codes()
+    with pytest.raises(TypeError, match="float64"):
+        mixture_log_density(mu.float(), mu.float(), log_sigma.float())
+    with pytest.raises(ValueError, match=r"\(N, 2\)"):
+        mixture_log_density(mu[:, :2], mu, log_sigma)
+    with pytest.raises(ValueError, match="chunk"):
+        mixture_log_density(mu, mu, log_sigma, chunk=0)

@@ -2,25 +2,31 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import optimize
+from torch import nn
 from torch.distributions import Bernoulli, Independent, Normal
 
-from vae_lessons.model import LinearVAE, reference_vae
+from vae_lessons.data import digits
+from vae_lessons.model import VAE, Layer, LinearVAE, reference_vae
 from vae_lessons.montecarlo import estimate
 from vae_lessons.objective import (
+    alive,
     bernoulli_elbo,
     bernoulli_log_likelihood,
+    best_noise_var,
+    floored_kl,
     gaussian_elbo,
     gaussian_log_likelihood,
     linear_elbo,
     negative_elbo,
-    post_loss,
-    reduce,
 )
 from vae_lessons.spectrum import linear_log_likelihood
+from vae_lessons.stacks import stack_models
 
 X = torch.rand(6, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
@@ -89,29 +95,66 @@ def test_batch_order_does_not_matter(order):
     torch.testing.assert_close(shuffled.elbo.mean(), plain.elbo.mean())
 
 
-def test_post_loss_is_an_elbo_with_noise_var_d_over_2k():
-    """Mean-squared error + mean KL = (−ELBO at σ² = D/(2K)) / K, up to a constant."""
-    torch.manual_seed(0)
-    model = reference_vae(output="relu").double()
-    constant = 0.5 * 64 * math.log(2 * math.pi * 64 / 16)
-    for _ in range(3):
-        output = model(X)
-        loss, terms = post_loss(output, X)
-        assert loss.item() == pytest.approx(((-terms.elbo.mean() - constant) / 8).item(), rel=1e-12)
-
-
-def test_reductions_are_what_they_are_called():
-    values = torch.tensor([[1.0, 2.0], [3.0, 5.0]])
-    assert reduce(values, "mean").tolist() == [1.5, 4.0]
-    assert reduce(values, "sum").tolist() == [3.0, 8.0]
-    assert reduce(values, "none") is values
-
-
-def test_negative_elbo_reduces_over_the_batch_alone():
+def test_negative_elbo_is_the_mean_over_the_batch():
     output = reference_vae().double()(X)
     terms = gaussian_elbo(output, X, 0.5)
-    for reduction, expected in (("mean", terms.weighted(2.0).mean()), ("sum", terms.weighted(2.0).sum())):
-        torch.testing.assert_close(negative_elbo(0.5, 2.0, reduction)(output, X)[0], -expected)
+    torch.testing.assert_close(negative_elbo(0.5, 2.0)(output, X)[0], -terms.weighted(2.0).mean())
+
+
+def small(layer: Layer = nn.Linear) -> VAE:
+    return reference_vae(n_latents=3, n_hidden=10, layer=layer).double()
+
+
+def test_best_noise_var_is_the_maximum_of_torchs_normal_log_probability():
+    x, x_hat = torch.randn(2, 20, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).unbind(0)
+
+    def minus_log_probability(log_variance: float) -> float:
+        return -torch.distributions.Normal(x_hat, np.exp(0.5 * log_variance)).log_prob(x).sum().item()
+
+    found = optimize.minimize_scalar(minus_log_probability, bounds=(-3, 3), method="bounded", options={"xatol": 1e-9})
+    assert best_noise_var(x, x_hat).item() == pytest.approx(np.exp(found.x), rel=1e-5)
+
+
+def test_free_bits_against_a_loop():
+    kl = torch.rand(4, 5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    floors = torch.tensor([0.0, 0.4, 0.5, 0.9], dtype=torch.float64)
+    expected = [sum(max(float(floors[m]), float(np.mean(kl[m, :, k].numpy()))) for k in range(3)) for m in range(4)]
+    assert floored_kl(kl, floors).tolist() == pytest.approx(expected)
+    assert floored_kl(kl[1], 0.4).item() == pytest.approx(expected[1])
+
+
+def test_below_the_floor_there_is_no_gradient():
+    kl = torch.tensor([[0.5, 0.02]], requires_grad=True)
+    floored_kl(kl, 0.1).backward()
+    assert kl.grad.tolist() == [[1.0, 0.0]]
+
+
+def test_in_a_stack_every_model_gets_its_own_variance():
+    images = digits().x[:128].double()
+    stack = stack_models(small, [0, 1])
+    output = stack(images, generator=torch.Generator().manual_seed(0))
+    together = gaussian_elbo(output, images, best_noise_var(images, output.x_hat)).elbo
+    for m, seed in enumerate((0, 1)):
+        alone = stack_models(small, [seed])(images, generator=torch.Generator().manual_seed(0))
+        expected = gaussian_elbo(alone, images, best_noise_var(images, alone.x_hat)).elbo
+        torch.testing.assert_close(together[m], expected[0])
+
+
+@torch.no_grad()
+def test_grey_cross_entropy_is_the_mean_over_random_binarisations():
+    grey, logits = (
+        torch.rand(1, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64),
+        torch.randn(1, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64),
+    )
+    binary = torch.bernoulli(grey.expand(40_000, 8), generator=torch.Generator().manual_seed(1))
+    values = estimate(bernoulli_log_likelihood(binary, logits.expand(40_000, 8)))
+    assert abs(values.z_score(bernoulli_log_likelihood(grey, logits).item())) < 4
+
+
+def test_alive_is_above_a_tenth_of_a_nat():
+    kl = torch.tensor([[0.0, 0.09, 0.11], [0.1, 0.05, 0.0]])
+    assert alive(kl).tolist() == [[False, False, True], [False, False, False]]
+    assert alive(kl).any(-1).tolist() == [True, False]
 
 
 BAD = {
@@ -122,7 +165,9 @@ BAD = {
     "other shape": (lambda: gaussian_log_likelihood(X, X[:, :1], 1.0), ValueError, "x_hat must have the shape of x"),
     "pixels of 255": (lambda: bernoulli_log_likelihood(X * 255, X), ValueError, r"x must lie in \[0, 1\]"),
     "negative beta": (lambda: negative_elbo(0.5, -1.0)(reference_vae().double()(X), X), ValueError, "beta must not be"),
-    "unknown reduction": (lambda: reduce(X, "batchmean"), ValueError, "reduction must be one of 'mean', 'sum', 'none'"),
+    "predictions of other images": (lambda: best_noise_var(X, X[:, :3]), ValueError, "x_hat must have the shape"),
+    "negative floor": (lambda: floored_kl(X, -0.1), ValueError, "floor must not be negative"),
+    "NaN in the KL": (lambda: floored_kl(torch.full((2, 3), torch.nan), 0.1), ValueError, "kl must be finite"),
 }
 
 

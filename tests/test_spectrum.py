@@ -11,7 +11,11 @@ from vae_lessons import spectrum as sp
 from vae_lessons.data import digits
 
 X = digits().x.double().numpy()
+
+
 SPECTRUM = sp.data_spectrum(X)
+
+
 LEVELS = st.floats(0.01, 2)
 
 
@@ -102,16 +106,58 @@ def test_moment_points_have_the_moments_of_the_data():
     np.testing.assert_allclose(again.mean, SPECTRUM.mean, atol=1e-12)
 
 
+def test_alternating_ends_at_the_ppca_variance():
+    eigenvalues, noise_var = SPECTRUM.eigenvalues, 4.0
+    for _ in range(20):
+        noise_var = sp.error_per_direction(eigenvalues, noise_var, 8).sum() / 64
+    assert noise_var == pytest.approx(sp.ppca_noise_var(eigenvalues, 8), rel=1e-9)
+
+
+EIGENVALUES = [2.0, 1.0, 0.5, 0.25, 0.1]
+
+
+@pytest.mark.parametrize("level", [0.05, 0.3, 0.7, 3.0])
+def test_shannons_curve_is_the_cheapest_split_of_the_error(level):
+    """Reverse water-filling against a general solver: minimise Σ½log(λ/d) for a given Σd, d ≤ λ."""
+    eigenvalues = np.array(EIGENVALUES)
+    rate, error = sp.rate_distortion(eigenvalues, level, len(eigenvalues))
+    solved = optimize.minimize(
+        lambda d: 0.5 * np.log(eigenvalues / d).sum(),
+        eigenvalues * error / eigenvalues.sum(),
+        jac=lambda d: -0.5 / d,
+        bounds=[(1e-6, v) for v in eigenvalues],
+        constraints={"type": "eq", "fun": lambda d: d.sum() - error},
+        method="SLSQP",
+        options={"ftol": 1e-12},
+    )
+    assert rate == pytest.approx(solved.fun, abs=1e-5)
+
+
+@pytest.mark.parametrize(("level", "n_latents"), [(0.3, 5), (0.3, 3), (0.05, 3), (0.05, 5)])
+def test_slope_is_minus_one_over_twice_the_level(level, n_latents):
+    (r0, d0), (r1, d1) = (sp.rate_distortion(EIGENVALUES, v, n_latents) for v in (level - 1e-6, level + 1e-6))
+    assert (r1 - r0) / (d1 - d0) == pytest.approx(-1 / (2 * level), rel=1e-6)
+
+
+def test_the_linear_optimum_lies_on_the_curve_and_its_codes_have_unit_covariance():
+    best = sp.linear_optimum(SPECTRUM, 0.1, 8)
+    mu = (X - best.mean) @ best.encoder.T
+    kl = 0.5 * (mu**2 + best.sigma**2 - 1 - 2 * np.log(best.sigma)).sum(1).mean()
+    error = ((X - best.mean - mu @ best.decoder.T) ** 2).sum(1).mean() + (best.sigma**2 * best.decoder**2).sum()
+    assert sp.rate_distortion(SPECTRUM.eigenvalues, 0.1, 8) == pytest.approx((kl, error), rel=1e-9)
+    np.testing.assert_allclose(mu.T @ mu / len(X) + np.diag(best.sigma**2), np.eye(8), atol=1e-9)
+
+
 BAD = {
-    "no water": (lambda: sp.kl_per_latent([1.0], 0.0, 1), "level must be a positive number, got 0.0"),
-    "NaN": (lambda: sp.kl_per_latent([1.0], float("nan"), 1), "level must be a positive number"),
+    "no water": (lambda: sp.kl_per_latent([1.0], 0.0, 1), "level must be positive, got 0"),
+    "NaN": (lambda: sp.kl_per_latent([1.0], float("nan"), 1), "level must be finite"),
     "unsorted": (lambda: sp.kl_per_latent([1.0, 2.0], 1.0, 1), "largest first"),
     "negative": (lambda: sp.kl_per_latent([1.0, -2.0], 1.0, 1), "largest first"),
     "too many latents": (lambda: sp.kl_per_latent([1.0], 1.0, 2), "n_latents must lie between 1 and D = 1, got 2"),
-    "one row": (lambda: sp.data_spectrum(np.ones(3)), r"x must have shape \(N, D\)"),
+    "one row": (lambda: sp.data_spectrum(np.ones(3)), "x must have 2 dimensions"),
     "NaN data": (lambda: sp.data_spectrum(np.full((2, 2), np.nan)), "x must be finite"),
     "nothing discarded": (lambda: sp.ppca_noise_var([1.0], 1), "n_latents must leave"),
-    "no noise": (lambda: sp.thresholds([1.0], -1.0), "noise_var must be a positive number, got -1.0"),
+    "no noise": (lambda: sp.thresholds([1.0], -1.0), "noise_var must be positive, got -1"),
 }
 
 

@@ -89,14 +89,3 @@ def check_count(name: str, value: int, at_least: int = 1) -> None:
         raise TypeError(f"{name} must be an int, got {type(value).__name__}")
     if value < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {value}")
-
-
-def claim(sentence: str, holds: bool | Tensor) -> None:
-    """State what a page claims, if the computation bears it out: every lesson's ✓ lines come from here.
-
-    Raises:
-        AssertionError: it does not hold. The notebook stops, and so does its test.
-    """
-    if not bool(holds):
-        raise AssertionError(f"this does not hold: {sentence}")
-    print(f"✓ {sentence}")

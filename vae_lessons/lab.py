@@ -28,7 +28,8 @@ from vae_lessons.objective import negative_elbo
 from vae_lessons.pictures import Canvas, quick_img_tag
 from vae_lessons.sliders import NOTE, Pictured, Range, error_html, float_slider
 from vae_lessons.spectrum import data_spectrum, kl_per_latent
-from vae_lessons.training import gradient_step, seeded, shuffled, threads
+from vae_lessons.torch_state import seeded, threads
+from vae_lessons.training import gradient_step, shuffled
 
 TRAIN_FOR = 0.024  # seconds between two pictures
 IN_FLIGHT = 4  # pictures on their way to the browser at most
@@ -36,7 +37,7 @@ PATIENCE = 1.0  # seconds after which a browser that is silent is sent the next 
 REACH = 3000  # steps that the history shows
 BETAS = (0.1, 2.0)  # the ends of the slider
 # (step, total KL in theory, total KL of the model), the newest last.
-History = deque[tuple[int, float, float]]
+Trail = deque[tuple[int, float, float]]
 BUTTONS = ("start", "pause", "step", "reset")  # without icons: their font is not in exported HTML
 
 
@@ -98,7 +99,7 @@ class LabFigure:
         axes[1].set_ylim(0, 2.2)
         self.canvas = Canvas(fig)
 
-    def html(self, beta: float, level: float, theory: NDArray, kl: Tensor, errors: Tensor, history: History) -> str:
+    def html(self, beta: float, level: float, theory: NDArray, kl: Tensor, errors: Tensor, history: Trail) -> str:
         """The picture of one moment, and over it what it shows."""
         figures.move_water(self.water, level, self.n_latents)
         self.errors.set_ydata(errors[: len(self.water.bars)])

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vae_lessons.checks import check_alike, check_choice, check_count, check_tensor
-from vae_lessons.gaussian import kl_to_standard
 
 Layer = Callable[[int, int], nn.Module]
 OUTPUTS = {"linear": nn.Identity, "relu": nn.ReLU}
@@ -176,28 +175,6 @@ def standard_noise(like: Tensor, generator: torch.Generator | None = None) -> Te
     """
     eps = torch.randn(like.shape[-2:], generator=generator, dtype=like.dtype, device=like.device)
     return eps.expand_as(like)
-
-
-def latent_loss(z_mean: Tensor, z_stddev: Tensor, reduction: str = "mean") -> Tensor:
-    """The post's KL term, under its own name and with its arguments: a standard deviation, not a log.
-
-    Args:
-        z_mean, z_stddev: (B, K), floating point; z_stddev > 0.
-        reduction: "mean" over examples and latents, as the post has it, which is the KL divided
-            by K (notebook 06 shows what that costs); "sum" over latents and mean over examples,
-            the KL of the ELBO; or "none", (B, K).
-
-    Raises:
-        TypeError, ValueError: other shapes or dtypes, NaN, z_stddev ≤ 0, an unknown reduction.
-    """
-    check_alike(z_mean=z_mean, z_stddev=z_stddev)
-    check_choice("reduction", reduction, ("mean", "sum", "none"))
-    if not (z_stddev > 0).all():
-        raise ValueError(f"z_stddev must be positive, got {z_stddev.min().item():g}: is it a log?")
-    per_latent = kl_to_standard(z_mean, z_stddev.log())
-    if reduction == "none":
-        return per_latent
-    return per_latent.mean() if reduction == "mean" else per_latent.sum(-1).mean()
 
 
 def _check_sizes(**sizes: int) -> None:

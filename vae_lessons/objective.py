@@ -15,16 +15,13 @@ from torch.nn import functional as F
 
 from vae_lessons.checks import (
     check_alike,
-    check_choice,
-    check_count,
     check_not_negative,
     check_positive,
     check_tensor,
     check_unit_interval,
 )
 from vae_lessons.gaussian import kl_to_standard
-from vae_lessons.model import LatentGaussian, LinearVAE, Output, latent_loss, reparameterize
-from vae_lessons.montecarlo import log_ratio
+from vae_lessons.model import LinearVAE, Output
 
 
 class ElboTerms(NamedTuple):
@@ -49,6 +46,25 @@ class ElboTerms(NamedTuple):
         if isinstance(beta, Tensor):
             beta = beta.unsqueeze(-1)
         return self.log_likelihood - beta * self.kl.sum(-1)
+
+
+ALIVE = 0.1  # nats: a latent whose mean KL is above this is alive
+
+
+def alive(kl: Tensor) -> Tensor:
+    """Which latents are alive: those whose KL, averaged over the data, is above `ALIVE` (notebooks 05 to 08).
+
+    Args:
+        kl: mean KL of each latent, (K,) or (M, K) for a stack, in nats.
+
+    Returns:
+        bool Tensor of the same shape. A model is alive if one of its latents is: ``alive(kl).any(-1)``.
+
+    Raises:
+        TypeError, ValueError: kl not floating point, empty, NaN or infinite.
+    """
+    check_tensor("kl", kl)
+    return kl > ALIVE
 
 
 # A loss maps one pass and its images to the number to minimise, () or (M,), and the ELBO's terms.
@@ -89,7 +105,7 @@ def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
 def gaussian_elbo(output: Output, x: Tensor, noise_var: float | Tensor) -> ElboTerms:
     """The ELBO's terms for p(x|z) = N(x̂, noise_var·I), from one pass of any of the models."""
     return ElboTerms(
-        gaussian_log_likelihood(_for_each_model(x, output), output.x_hat, noise_var),
+        gaussian_log_likelihood(_for_each_model(x, output.x_hat), output.x_hat, noise_var),
         kl_to_standard(output.mu, output.log_sigma),
     )
 
@@ -97,7 +113,7 @@ def gaussian_elbo(output: Output, x: Tensor, noise_var: float | Tensor) -> ElboT
 def bernoulli_elbo(output: Output, x: Tensor) -> ElboTerms:
     """The ELBO's terms for Bernoulli pixels, with output.x_hat read as logits."""
     return ElboTerms(
-        bernoulli_log_likelihood(_for_each_model(x, output), output.x_hat),
+        bernoulli_log_likelihood(_for_each_model(x, output.x_hat), output.x_hat),
         kl_to_standard(output.mu, output.log_sigma),
     )
 
@@ -114,156 +130,14 @@ def linear_elbo(model: LinearVAE, x: Tensor, noise_var: float | Tensor) -> ElboT
     return ElboTerms(at_mean - 0.5 * spread / noise_var, kl_to_standard(mu, log_sigma))
 
 
-def elbo_of_posterior(
-    model: LatentGaussian, x: Tensor, mu: Tensor, log_sigma: Tensor, eps: Tensor, noise_var: float
-) -> Tensor:
-    """The ELBO of N(mu, sigma²) as q(z) for each image, averaged over given noise: (B,), nats (notebook 03).
-
-    Args:
-        x: (B, D).
-        mu, log_sigma: (B, K), from an encoder or anywhere else.
-        eps: (S, B, K), standard normal.
-    """
-    z = reparameterize(mu.expand_as(eps), log_sigma.expand_as(eps), eps)
-    log_likelihood = gaussian_log_likelihood(x.expand(len(eps), *x.shape), model.decode(z), noise_var)
-    return log_likelihood.mean(0) - kl_to_standard(mu, log_sigma).sum(-1)
-
-
-def log_importance_weights(
-    model: LatentGaussian, x: Tensor, eps: Tensor, log_likelihood: Callable[[Tensor, Tensor], Tensor]
-) -> Tensor:
-    """log p(x|z) + log p(z) − log q(z|x) at z = mu + sigma·eps: (S, B), nats (notebook 10).
-
-    Their exponentials average to p(x) over eps from N(0, 1); they themselves average to the ELBO.
-
-    Args:
-        x: (B, D).
-        eps: (S, B, K), standard normal noise.
-        log_likelihood: of pixels (S, B, D) under the decoder's output of that shape, summed over D:
-            `bernoulli_log_likelihood`, or ``partial(gaussian_log_likelihood, noise_var=0.03)``.
-
-    Raises:
-        TypeError, ValueError: see `montecarlo.log_ratio` and `log_likelihood`.
-    """
-    mu, log_sigma = model.encode(x)
-    log_ratios = log_ratio(mu, log_sigma, eps).sum(-1)
-    x_hat = model.decode(mu + log_sigma.exp() * eps)
-    return log_likelihood(x.expand_as(x_hat), x_hat) - log_ratios
-
-
-def importance_bound(log_weights: Tensor) -> Tensor:
-    """The importance-weighted bound log (1/S) Σ weights over the first dimension, nats (notebook 10).
-
-    On average a lower bound on log p(x): the ELBO at S = 1, never lower with more draws.
-    Source: Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders" (2016).
-
-    Args:
-        log_weights: (S, ...), from `log_importance_weights`.
-
-    Returns:
-        Tensor (...).
-    """
-    check_tensor("log_weights", log_weights)
-    return log_weights.logsumexp(0) - math.log(len(log_weights))
-
-
-def reduce(per_example: Tensor, reduction: str) -> Tensor:
-    """ "mean" or "sum" over examples (the last dimension), or "none"."""
-    check_choice("reduction", reduction, ("mean", "sum", "none"))
-    return per_example if reduction == "none" else getattr(per_example, reduction)(-1)
-
-
-def negative_elbo(noise_var: float = 0.5, beta: float | Tensor = 1.0, reduction: str = "mean") -> Loss:
-    """The loss −(log p(x|z) − beta·KL) of a Gaussian decoder, in nats: per example at "mean"."""
+def negative_elbo(noise_var: float = 0.5, beta: float | Tensor = 1.0) -> Loss:
+    """The loss −(log p(x|z) − beta·KL) of a Gaussian decoder: the mean over the batch, in nats per example."""
 
     def loss(output: Output, x: Tensor) -> tuple[Tensor, ElboTerms]:
         terms = gaussian_elbo(output, x, noise_var)
-        return reduce(-terms.weighted(beta), reduction), terms
+        return -terms.weighted(beta).mean(-1), terms
 
     return loss
-
-
-def post_loss(output: Output, x: Tensor) -> tuple[Tensor, ElboTerms]:
-    """The blog post's loss as it stands: mean-squared error plus mean KL, both means over everything.
-
-    Up to scale and a constant it is `negative_elbo` at noise_var = D/(2K) (notebook 06), so that
-    is the noise_var its ELBO terms are reported at.
-    """
-    check_alike(x=x, x_hat=output.x_hat)
-    implied_noise_var = x.shape[-1] / (2 * output.mu.shape[-1])
-    loss = F.mse_loss(output.x_hat, x) + latent_loss(output.mu, output.log_sigma.exp())
-    return loss, gaussian_elbo(output, x, implied_noise_var)
-
-
-class Recipe(NamedTuple):
-    """A loss "squared error + KL" as code writes it (notebook 06).
-
-    Attributes:
-        error, kl: how each term is reduced: "mean" over everything, "sum" over everything, or
-            "sum_mean", the sum over pixels (or latents) and then the mean over the batch.
-        error_weight, kl_weight: factors in front of them.
-    """
-
-    error: str
-    kl: str
-    error_weight: float = 1.0
-    kl_weight: float = 1.0
-
-
-class ImpliedObjective(NamedTuple):
-    """The β-ELBO that a recipe amounts to: the product level = βσ² is all that it determines."""
-
-    level: float
-
-    def beta(self, noise_var: float) -> float:
-        """β, if you believe this σ²."""
-        return self.level / noise_var
-
-    def noise_var(self, beta: float) -> float:
-        """σ², if you want this β."""
-        return self.level / beta
-
-
-def implied_objective(recipe: Recipe, n_pixels: int, n_latents: int, batch_size: int | None = None) -> ImpliedObjective:
-    """The water level βσ² = c_k/(2 c_e) of a loss c_e·|x − x̂|² + c_k·KL per example (notebook 06).
-
-    Raises:
-        ValueError: an unknown reduction, a weight that is not positive, or no `batch_size` where
-            one term is summed over the batch and the other averaged.
-    """
-    check_positive("error_weight", recipe.error_weight)
-    check_positive("kl_weight", recipe.kl_weight)
-    for_error = _coefficient("error", recipe.error, n_pixels) * recipe.error_weight
-    for_kl = _coefficient("kl", recipe.kl, n_latents) * recipe.kl_weight
-    if (recipe.error == "sum") != (recipe.kl == "sum"):
-        if batch_size is None:
-            raise ValueError("batch_size must be given: one term is summed over the batch, the other averaged")
-        for_kl *= batch_size if recipe.kl == "sum" else 1 / batch_size
-    return ImpliedObjective(for_kl / (2 * for_error))
-
-
-def _coefficient(name: str, reduction: str, size: int) -> float:
-    """What one pixel's error (or one latent's KL) counts for in a reduction, the batch aside."""
-    check_choice(name, reduction, ("mean", "sum", "sum_mean"))
-    check_count("n_pixels" if name == "error" else "n_latents", size)
-    return 1 / size if reduction == "mean" else 1.0
-
-
-def recipe_loss(recipe: Recipe) -> Loss:
-    """The recipe as a loss to train with; its ELBO terms are reported at σ² = level, β = 1."""
-
-    def loss(output: Output, x: Tensor) -> tuple[Tensor, ElboTerms]:
-        implied = implied_objective(recipe, x.shape[-1], output.mu.shape[-1], len(x))
-        terms = gaussian_elbo(output, x, implied.level)
-        error = _reduced((x - output.x_hat) ** 2, recipe.error)
-        return recipe.error_weight * error + recipe.kl_weight * _reduced(terms.kl, recipe.kl), terms
-
-    return loss
-
-
-def _reduced(table: Tensor, reduction: str) -> Tensor:
-    """A table (B, D) or (B, K) as one number, by "mean", "sum" or "sum_mean"."""
-    return table.sum(-1).mean() if reduction == "sum_mean" else getattr(table, reduction)()
 
 
 def best_noise_var(x: Tensor, x_hat: Tensor) -> Tensor:
@@ -282,7 +156,7 @@ def best_noise_var(x: Tensor, x_hat: Tensor) -> Tensor:
     Raises:
         TypeError, ValueError: other shapes or dtypes, empty, NaN or infinite.
     """
-    x = x.expand_as(x_hat) if x_hat.ndim == x.ndim + 1 else x
+    x = _for_each_model(x, x_hat)
     check_alike(x=x, x_hat=x_hat)
     return ((x - x_hat) ** 2).mean((-2, -1)).unsqueeze(-1)
 
@@ -310,6 +184,6 @@ def floored_kl(kl: Tensor, floor: float | Tensor) -> Tensor:
     return torch.maximum(kl.mean(-2), floor).sum(-1)
 
 
-def _for_each_model(x: Tensor, output: Output) -> Tensor:
+def _for_each_model(x: Tensor, x_hat: Tensor) -> Tensor:
     """The same images for every model of a stack: x (B, D) seen as (M, B, D); (B, D) as it is."""
-    return x.expand_as(output.x_hat) if output.x_hat.ndim == x.ndim + 1 else x
+    return x.expand_as(x_hat) if x_hat.ndim == x.ndim + 1 else x

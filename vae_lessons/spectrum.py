@@ -14,7 +14,10 @@ NumPy, float64: this is the yardstick that trained models are held against.
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+
+from vae_lessons.checks import check_positive, check_tensor
 
 
 class Spectrum(NamedTuple):
@@ -53,11 +56,8 @@ def data_spectrum(x: ArrayLike) -> Spectrum:
     Raises:
         ValueError: x not two-dimensional, empty, or not finite.
     """
-    x = np.asarray(x, dtype=np.float64)
-    if x.ndim != 2 or x.size == 0:
-        raise ValueError(f"x must have shape (N, D) with N, D ≥ 1, got {x.shape}")
-    if not np.isfinite(x).all():
-        raise ValueError("x must be finite, got NaN or infinite entries")
+    x = np.ascontiguousarray(x, dtype=np.float64)
+    check_tensor("x", torch.tensor(x), ndim=2)
     mean = x.mean(axis=0)
     centred = x - mean
     eigenvalues, directions = np.linalg.eigh(centred.T @ centred / len(x))
@@ -88,13 +88,14 @@ def error_per_direction(eigenvalues: ArrayLike, level: float, n_latents: int) ->
 
 def thresholds(eigenvalues: ArrayLike, noise_var: float) -> NDArray:
     """The β at which each direction drowns, λᵢ/σ²: (D,)."""
-    _check_level("noise_var", noise_var)
+    check_positive("noise_var", noise_var)
     return np.asarray(eigenvalues, dtype=np.float64) / noise_var
 
 
 def optimal_elbo(eigenvalues: ArrayLike, noise_var: float, n_latents: int, beta: float = 1.0) -> float:
     """Mean of log p(x|z) − β KL at the linear optimum, in nats per example."""
-    level = _check_level("beta * noise_var", beta * noise_var)
+    level = beta * noise_var
+    check_positive("beta * noise_var", level)
     error = error_per_direction(eigenvalues, level, n_latents).sum()
     log_likelihood = -0.5 * (len(np.asarray(eigenvalues)) * np.log(2 * np.pi * noise_var) + error / noise_var)
     return float(log_likelihood - beta * kl_per_latent(eigenvalues, level, n_latents).sum())
@@ -128,7 +129,7 @@ def linear_log_likelihood(x: ArrayLike, decoder: ArrayLike, mean: ArrayLike, noi
         mean: (D,).
         noise_var: σ² > 0.
     """
-    _check_level("noise_var", noise_var)
+    check_positive("noise_var", noise_var)
     decoder = np.asarray(decoder, dtype=np.float64)
     covariance = decoder @ decoder.T + noise_var * np.eye(len(decoder))
     # The formula, not scipy.stats: that takes a second to import, and 40 MB in every kernel.
@@ -149,16 +150,10 @@ def ppca_noise_var(eigenvalues: ArrayLike, n_latents: int) -> float:
 
 def _held(eigenvalues: ArrayLike, level: float, n_latents: int) -> NDArray:
     """The eigenvalues of the K directions that have a latent, after checking the arguments."""
-    _check_level("level", level)
+    check_positive("level", level)
     eigenvalues = np.asarray(eigenvalues, dtype=np.float64)
     if eigenvalues.ndim != 1 or (np.diff(eigenvalues) > 0).any() or not (eigenvalues >= 0).all():
         raise ValueError("eigenvalues must be a list of numbers ≥ 0, largest first")
     if not 1 <= n_latents <= len(eigenvalues):
         raise ValueError(f"n_latents must lie between 1 and D = {len(eigenvalues)}, got {n_latents}")
     return eigenvalues[:n_latents]
-
-
-def _check_level(name: str, value: float) -> float:
-    if not (np.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be a positive number, got {value}")
-    return value

@@ -1,19 +1,17 @@
-"""Fit one model, many at once, or the linear one to its optimum (notebooks 05 and 07)."""
+"""Train one model, or a stack of them, on minibatches (notebook 05)."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm.auto import tqdm
 
-from vae_lessons.checks import check_count, check_not_negative, check_positive, check_tensor
-from vae_lessons.model import LatentGaussian, Layer, LinearVAE, StackedLinear, reference_vae
-from vae_lessons.objective import ElboTerms, Loss, elbo_of_posterior, linear_elbo, negative_elbo
-from vae_lessons.spectrum import data_spectrum, moment_points
+from vae_lessons.checks import check_count, check_positive, check_tensor
+from vae_lessons.model import LatentGaussian, StackedLinear
+from vae_lessons.objective import ElboTerms, Loss
+from vae_lessons.torch_state import threads
 
 BAR = "{desc} {bar} {elapsed} < {remaining}"
 
@@ -37,28 +35,6 @@ class History(NamedTuple):
     def elbo(self) -> Tensor:
         """(E,) or (E, M), nats per example."""
         return self.log_likelihood - self.kl.sum(-1)
-
-
-class Sweep(NamedTuple):
-    """M trained models, one for each β.
-
-    Attributes:
-        betas: (M,).
-        stack: all of them as one module; its tensors have M in front.
-        history: see `History`.
-        build: makes an untrained model of this architecture from a layer class.
-    """
-
-    betas: Tensor
-    stack: LatentGaussian
-    history: History
-    build: Callable[[Layer], LatentGaussian]
-
-    def model(self, index: int) -> LatentGaussian:
-        """A copy of model number `index` as an ordinary module, built with `torch.nn.Linear`."""
-        model = self.build(nn.Linear)
-        model.load_state_dict({name: value[index] for name, value in self.stack.state_dict().items()})
-        return model
 
 
 def fit(
@@ -105,25 +81,6 @@ def fit(
     except KeyboardInterrupt:
         interrupted = True
     return _history(records, interrupted)
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Draw from torch's global generator as from a fresh one, then give it back as it was."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield
-
-
-@contextmanager
-def threads(n: int) -> Iterator[None]:
-    """Let torch use n CPU threads, then give back as many as it had."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def useful_threads(model: LatentGaussian) -> int:
@@ -183,123 +140,3 @@ def _history(records: list[tuple[Tensor, Tensor, Tensor]], interrupted: bool) ->
         empty = torch.empty(0)
         return History(empty, empty, torch.empty(0, 0), interrupted)
     return History(*(torch.stack(column) for column in zip(*records)), interrupted)
-
-
-def improve_posterior(
-    model: LatentGaussian, x: Tensor, noise_var: float, steps: int = 300, n_samples: int = 8, seed: int = 0
-) -> tuple[Tensor, Tensor]:
-    """Gradient ascent on the ELBO of each image alone, decoder frozen, from the encoder's q(z|x) (notebook 03).
-
-    Returns:
-        mu, log_sigma, each (B, K): the best Gaussian found for each image.
-    """
-    check_count("steps", steps)
-    with torch.no_grad():
-        start = model.encode(x)
-    mu, log_sigma = (t.detach().clone().requires_grad_() for t in start)
-    generator = torch.Generator(x.device).manual_seed(seed)
-    optimizer = torch.optim.Adam([mu, log_sigma], lr=0.02)
-    with threads(1):
-        for _ in range(steps):
-            eps = torch.randn(n_samples, *mu.shape, generator=generator, dtype=x.dtype, device=x.device)
-            loss = -elbo_of_posterior(model, x, mu, log_sigma, eps, noise_var).sum()
-            mu.grad, log_sigma.grad = torch.autograd.grad(loss, [mu, log_sigma])
-            optimizer.step()
-    return mu.detach(), log_sigma.detach()
-
-
-def fit_to_optimum(model: LinearVAE, x: Tensor, noise_var: float, beta: float = 1.0, max_iter: int = 2000) -> float:
-    """Train a linear VAE to its optimum by L-BFGS, without sampling and without minibatches.
-
-    Its objective is quadratic in x, so it depends on the data through mean and covariance alone:
-    training on `moment_points` (2D rows) is training on x (N rows), several times faster.
-
-    Args:
-        model: in float64.
-        x: (N, D), float64: in float32 rounding would hide the last digits.
-
-    Returns:
-        The mean of log p(x|z) − beta·KL over x, in nats per example: within 1e-6 of
-        `spectrum.optimal_elbo`.
-
-    Raises:
-        TypeError, ValueError: x not (N, D) and finite, not float64, noise_var ≤ 0, beta < 0.
-    """
-    check_tensor("x", x, ndim=2)
-    if x.dtype != torch.float64:
-        raise TypeError(f"x must be torch.float64, got {x.dtype}")
-    points = torch.from_numpy(moment_points(data_spectrum(x.numpy())))
-    optimizer = torch.optim.LBFGS(
-        model.parameters(),
-        max_iter=max_iter,
-        max_eval=2 * max_iter,
-        history_size=20,
-        tolerance_grad=1e-9,
-        tolerance_change=1e-13,
-        line_search_fn="strong_wolfe",
-    )
-
-    def step() -> Tensor:
-        optimizer.zero_grad()
-        loss = -linear_elbo(model, points, noise_var).weighted(beta).mean()
-        loss.backward()
-        return loss
-
-    with threads(1):
-        optimizer.step(step)
-    with torch.no_grad():
-        return linear_elbo(model, x, noise_var).weighted(beta).mean().item()
-
-
-def sweep(
-    x: Tensor,
-    betas: Sequence[float],
-    *,
-    noise_var: float = 0.5,
-    n_latents: int = 8,
-    n_hidden: int = 100,
-    seed: int = 0,
-    **options,
-) -> Sweep:
-    """Train the reference VAE at every β at once: batched matrix products, not a loop over models.
-
-    All models start from the same weights and see the same batches and the same noise, so each
-    ends where `fit` would have taken it alone with the same seed.
-
-    Args:
-        x: (N, D).
-        betas: M KL weights, each ≥ 0.
-        options: `epochs`, `batch_size`, `lr` and `progress` of `fit`.
-
-    Raises:
-        TypeError, ValueError: see `fit`; or betas empty, negative or not finite.
-    """
-    check_tensor("x", x, ndim=2)
-    betas = torch.as_tensor(betas, dtype=x.dtype, device=x.device)
-    check_tensor("betas", betas, ndim=1)
-    check_not_negative("betas", betas)
-
-    def build(layer: Layer) -> LatentGaussian:
-        return reference_vae(x.shape[1], n_latents, n_hidden, layer=layer).to(x.device, x.dtype)
-
-    stack = stack_models(build, [seed] * len(betas))
-    history = fit(stack, x, negative_elbo(noise_var, betas), seed=seed, **options)
-    return Sweep(betas, stack, history, build)
-
-
-def stack_models(build: Callable[[Layer], LatentGaussian], seeds: Sequence[int]) -> LatentGaussian:
-    """One freshly drawn model for each seed, as one module of `StackedLinear` layers (notebook 08).
-
-    Models with the same seed start from the same weights.
-
-    Raises:
-        ValueError: no seeds.
-    """
-    check_count("number of seeds", len(seeds))
-    weights = []
-    for seed in seeds:
-        with seeded(seed):
-            weights.append(build(nn.Linear).state_dict())
-    stack = build(partial(StackedLinear, len(seeds)))
-    stack.load_state_dict({name: torch.stack([w[name] for w in weights]) for name in weights[0]})
-    return stack

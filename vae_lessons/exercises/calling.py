@@ -12,19 +12,25 @@ import torch
 from torch import Tensor
 
 from vae_lessons.exercises.source import Case
-from vae_lessons.training import seeded, threads
+from vae_lessons.torch_state import seeded
 
 TIME_LIMIT = 10.0  # seconds for all calls of one check
 LUCK = 20_131_220  # not a seed that a learner's own code would use
 
 
 class Outcome(NamedTuple):
-    """What one call did: gave a value and gradients, or raised an error; and whether it changed its inputs."""
+    """What one call did: gave a value and gradients, or raised an error; what became of its inputs.
+
+    Attributes:
+        changed: whether a tensor or an array that it was given was written to.
+        moved: whether a generator that it was given has been drawn from.
+    """
 
     value: Any = None
     gradients: tuple[Tensor | None, ...] = ()
     error: BaseException | None = None
     changed: bool = False
+    moved: bool = False
 
 
 class TooLong(Exception):
@@ -39,23 +45,25 @@ def outcomes(function: Callable, cases: Sequence[Case], luck: int = LUCK) -> lis
     """
     done: list[Outcome] = []
     try:
-        with time_limit(TIME_LIMIT), threads(1):
+        with time_limit(TIME_LIMIT):
             for case in cases:
-                done.append(_outcome(function, case, luck))
+                done.append(outcome(function, case, luck))
     except TooLong as error:
         done.append(Outcome(error=error))
     return done
 
 
-def _outcome(function: Callable, case: Case, luck: int) -> Outcome:
+def outcome(function: Callable, case: Case, luck: int = LUCK) -> Outcome:
+    """One call, on arguments of its own, without a time limit: for the functions of the course."""
     args = [_copy(arg) for arg in case.args]
+    value, gradients, raised = None, (), None
     try:
         with _luck(luck):
             value = function(*args)
             gradients = _gradients(value, args)
     except (Exception, SystemExit) as error:
-        return Outcome(error=error, changed=_was_changed(args, case.args))
-    return Outcome(value, gradients, None, _was_changed(args, case.args))
+        value, raised = None, error
+    return Outcome(value, gradients, raised, _was_changed(args, case.args), _has_moved(args, case.args))
 
 
 @contextmanager
@@ -91,6 +99,12 @@ def _was_changed(args: Sequence[Any], before: Sequence[Any]) -> bool:
     """Whether a tensor or an array was written to."""
     pairs = [(one, two) for one, two in zip(args, before) if isinstance(one, Tensor | np.ndarray)]
     return any(not np.array_equal(plain(one), plain(two), equal_nan=True) for one, two in pairs)
+
+
+def _has_moved(args: Sequence[Any], before: Sequence[Any]) -> bool:
+    """Whether noise was drawn from a generator."""
+    pairs = [(one, two) for one, two in zip(args, before) if isinstance(one, torch.Generator)]
+    return any(not torch.equal(one.get_state(), two.get_state()) for one, two in pairs)
 
 
 def plain(value: Any) -> Any:

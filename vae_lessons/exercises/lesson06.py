@@ -7,7 +7,7 @@ from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake
 SETUP = """import torch
 from torch.nn import functional as F
 
-from vae_lessons.objective import Recipe, implied_objective"""
+from vae_lessons.recipes import Recipe, implied_objective"""
 
 LATENTS = Exercise(
     name="level-latents",

@@ -1,0 +1,127 @@
+"""Recipes: the objective that a loss implies, the blog post's own loss among them."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vae_lessons.data import digits
+from vae_lessons.model import reference_vae
+from vae_lessons.objective import negative_elbo
+from vae_lessons.recipes import Recipe, implied_objective, latent_loss, post_loss, recipe_loss
+from vae_lessons.training import fit
+
+X = digits().x
+
+
+REDUCTIONS = st.sampled_from(["mean", "sum", "sum_mean"])
+
+
+@given(
+    REDUCTIONS,
+    REDUCTIONS,
+    st.floats(0.01, 10),
+    st.floats(0.01, 10),
+    st.integers(1, 6),
+    st.integers(1, 5),
+    st.integers(2, 9),
+)
+def test_a_recipe_is_the_elbo_it_implies_up_to_a_factor(error, kl, error_weight, kl_weight, d, k, b):
+    """The ratio of the two coefficients, measured by changing the error and the KL alone."""
+    recipe = Recipe(error, kl, error_weight, kl_weight)
+    level = implied_objective(recipe, d, k, b).level
+    squares, nats = torch.rand(b, d, dtype=torch.float64), torch.rand(b, k, dtype=torch.float64)
+    reductions = {"mean": torch.mean, "sum": torch.sum, "sum_mean": lambda t: t.sum(1).mean()}
+    loss = error_weight * reductions[error](squares) + kl_weight * reductions[kl](nats)
+    elbo = squares.sum() / (2 * level) + nats.sum()  # β = 1, σ² = level
+    first, second = error_weight * reductions[error](squares), kl_weight * reductions[kl](nats)
+    assert (first / second).item() == pytest.approx((squares.sum() / (2 * level) / nats.sum()).item())
+    assert (loss / elbo).item() == pytest.approx((second / nats.sum()).item())
+
+
+def test_the_posts_recipe_is_the_posts_loss():
+    output = reference_vae().double()(X[:20].double())
+    ours, _ = recipe_loss(Recipe("mean", "mean"))(output, X[:20].double())
+    assert ours.item() == pytest.approx(post_loss(output, X[:20].double())[0].item())
+    assert implied_objective(Recipe("mean", "mean"), 64, 8).level == pytest.approx(4)
+    assert implied_objective(Recipe("mean", "mean"), 784, 8).level == pytest.approx(49)
+
+
+def test_a_summed_recipe_trains_what_its_elbo_trains():
+    """Proportional losses give Adam the same steps: float64, so that its epsilon does not matter."""
+    models = []
+    for loss in (recipe_loss(Recipe("sum_mean", "sum_mean", kl_weight=0.6)), negative_elbo(0.5, beta=0.6)):
+        torch.manual_seed(0)
+        models.append(reference_vae(n_hidden=8).double())
+        fit(models[-1], X[:200].double(), loss, epochs=2, progress=False)
+    for ours, theirs in zip(*(model.parameters() for model in models)):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-4)
+
+
+def test_only_the_product_is_determined():
+    implied = implied_objective(Recipe("sum", "sum", kl_weight=3.0), 64, 8)
+    assert implied.beta(noise_var=1.0) == implied.level == implied.noise_var(beta=1.0) == 1.5
+    assert implied.beta(noise_var=0.5) == 3.0
+
+
+def test_post_loss_is_an_elbo_with_noise_var_d_over_2k():
+    """Mean-squared error + mean KL = (−ELBO at σ² = D/(2K)) / K, up to a constant."""
+    torch.manual_seed(0)
+    model = reference_vae(output="relu").double()
+    constant = 0.5 * 64 * math.log(2 * math.pi * 64 / 16)
+    for _ in range(3):
+        output = model(X[:6].double())
+        loss, terms = post_loss(output, X[:6].double())
+        assert loss.item() == pytest.approx(((-terms.elbo.mean() - constant) / 8).item(), rel=1e-12)
+
+
+def test_the_posts_loss_collapses_to_the_mean_image():
+    """The map's prediction for lesson 06: KL 0.0000 in all latents, error per pixel = data variance."""
+    torch.manual_seed(0)
+    history = fit(reference_vae(), X, post_loss, epochs=30, lr=1e-2, progress=False)
+    assert history.kl[-1].max() < 1e-3
+    assert history.loss[-1].item() == pytest.approx(X.var(0, correction=0).mean().item(), rel=0.02)
+
+
+def test_latent_loss_reductions():
+    mean, std = torch.randn(5, 8).double(), torch.rand(5, 8).double() + 0.1
+    table = 0.5 * (mean**2 + std**2 - torch.log(std**2) - 1)
+    torch.testing.assert_close(latent_loss(mean, std), table.mean())
+    torch.testing.assert_close(latent_loss(mean, std, "sum"), table.sum() / 5)
+    torch.testing.assert_close(latent_loss(mean, std, "none"), table)
+
+
+BAD = {
+    "no batch size": (Recipe("sum", "mean"), "batch_size must be given"),
+    "unknown reduction": (
+        Recipe("batchmean", "sum"),
+        "error must be one of 'mean', 'sum', 'sum_mean', got 'batchmean'",
+    ),
+    "no weight": (Recipe("sum", "sum", kl_weight=0.0), "kl_weight must be positive, got 0"),
+}
+
+
+@pytest.mark.parametrize(("recipe", "message"), BAD.values(), ids=BAD)
+def test_bad_recipes_are_named(recipe, message):
+    with pytest.raises(ValueError, match=message):
+        implied_objective(recipe, 64, 8)
+
+
+BAD_LATENT_LOSS = {
+    "negative width": (
+        lambda: latent_loss(torch.zeros(1, 2), torch.tensor([[1.0, -1.0]])),
+        "z_stddev must be positive, got -1",
+    ),
+    "unknown reduction": (
+        lambda: latent_loss(torch.zeros(1, 2), torch.ones(1, 2), "batchmean"),
+        "reduction must be one of",
+    ),
+}
+
+
+@pytest.mark.parametrize(("call", "message"), BAD_LATENT_LOSS.values(), ids=BAD_LATENT_LOSS)
+def test_bad_arguments_of_latent_loss_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

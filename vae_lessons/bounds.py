@@ -1,0 +1,93 @@
+"""Bounds on log p(x) for single images: any Gaussian q, the best one, several draws (notebooks 03 and 10).
+
+Shapes: S draws of z, B examples, D pixels, K latents.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from vae_lessons.checks import check_count, check_tensor
+from vae_lessons.gaussian import kl_to_standard
+from vae_lessons.model import LatentGaussian, reparameterize
+from vae_lessons.montecarlo import log_ratio
+from vae_lessons.objective import gaussian_log_likelihood
+from vae_lessons.torch_state import threads
+
+
+def elbo_of_posterior(
+    model: LatentGaussian, x: Tensor, mu: Tensor, log_sigma: Tensor, eps: Tensor, noise_var: float
+) -> Tensor:
+    """The ELBO of N(mu, sigma²) as q(z) for each image, averaged over given noise: (B,), nats (notebook 03).
+
+    Args:
+        x: (B, D).
+        mu, log_sigma: (B, K), from an encoder or anywhere else.
+        eps: (S, B, K), standard normal.
+    """
+    z = reparameterize(mu.expand_as(eps), log_sigma.expand_as(eps), eps)
+    log_likelihood = gaussian_log_likelihood(x.expand(len(eps), *x.shape), model.decode(z), noise_var)
+    return log_likelihood.mean(0) - kl_to_standard(mu, log_sigma).sum(-1)
+
+
+def improve_posterior(
+    model: LatentGaussian, x: Tensor, noise_var: float, steps: int = 300, n_samples: int = 8, seed: int = 0
+) -> tuple[Tensor, Tensor]:
+    """Gradient ascent on the ELBO of each image alone, decoder frozen, from the encoder's q(z|x) (notebook 03).
+
+    Returns:
+        mu, log_sigma, each (B, K): the best Gaussian found for each image.
+    """
+    check_count("steps", steps)
+    with torch.no_grad():
+        start = model.encode(x)
+    mu, log_sigma = (t.detach().clone().requires_grad_() for t in start)
+    generator = torch.Generator(x.device).manual_seed(seed)
+    optimizer = torch.optim.Adam([mu, log_sigma], lr=0.02)
+    with threads(1):
+        for _ in range(steps):
+            eps = torch.randn(n_samples, *mu.shape, generator=generator, dtype=x.dtype, device=x.device)
+            loss = -elbo_of_posterior(model, x, mu, log_sigma, eps, noise_var).sum()
+            mu.grad, log_sigma.grad = torch.autograd.grad(loss, [mu, log_sigma])
+            optimizer.step()
+    return mu.detach(), log_sigma.detach()
+
+
+def log_importance_weights(
+    model: LatentGaussian, x: Tensor, eps: Tensor, log_likelihood: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    """log p(x|z) + log p(z) − log q(z|x) at z = mu + sigma·eps: (S, B), nats (notebook 10).
+
+    Their exponentials average to p(x) over eps from N(0, 1); they themselves average to the ELBO.
+
+    Args:
+        x: (B, D).
+        eps: (S, B, K), standard normal noise.
+        log_likelihood: of pixels (S, B, D) under the decoder's output of that shape, summed over D:
+            `bernoulli_log_likelihood`, or ``partial(gaussian_log_likelihood, noise_var=0.03)``.
+
+    Raises:
+        TypeError, ValueError: see `montecarlo.log_ratio` and `log_likelihood`.
+    """
+    mu, log_sigma = model.encode(x)
+    log_ratios = log_ratio(mu, log_sigma, eps).sum(-1)
+    x_hat = model.decode(reparameterize(mu.expand_as(eps), log_sigma.expand_as(eps), eps))
+    return log_likelihood(x.expand_as(x_hat), x_hat) - log_ratios
+
+
+def importance_bound(log_weights: Tensor) -> Tensor:
+    """The importance-weighted bound log (1/S) Σ weights over the first dimension, nats (notebook 10).
+
+    On average a lower bound on log p(x): the ELBO at S = 1, never lower with more draws.
+    Source: Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders" (2016).
+
+    Args:
+        log_weights: (S, ...), from `log_importance_weights`.
+
+    Returns:
+        Tensor (...).
+    """
+    check_tensor("log_weights", log_weights)
+    return log_weights.logsumexp(0) - math.log(len(log_weights))

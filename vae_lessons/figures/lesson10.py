@@ -1,0 +1,39 @@
+"""Figures that lesson 10 draws first: bounds on log p(x)."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from vae_lessons.figures.style import DROWNED, THEORY, TRAINED
+
+
+def plot_bound_histogram(ax: Axes, values: ArrayLike, title: str = "") -> None:
+    """Repeated draws of a bound minus log p(x): their histogram, their mean, and the exact value at 0."""
+    values = np.asarray(values)
+    weights = np.full(len(values), 1 / (0.15 * len(values)))  # a density, also where values lie outside
+    ax.hist(values, bins=np.linspace(-8, 4, 81), weights=weights, color=TRAINED, alpha=0.5)
+    ax.axvline(values.mean(), color=TRAINED, label=f"mean {values.mean():.2f}".replace("-", "−"))
+    ax.axvline(0, color=THEORY, linestyle="--", label="exact log p(x)")
+    ax.set(xlabel="bound − log p(x) [nats]", ylabel="density", xlim=(-8, 4), title=title)
+    ax.legend(loc="upper left")
+
+
+def plot_scores(ax: Axes, scores: dict[str, float], exact: float | None = None) -> None:
+    """Scores in nats, one a row: bounds as dots, the value at μ, which is no bound, as a grey cross."""
+    for row, (name, value) in enumerate(scores.items()):
+        is_bound = name != "value at μ"
+        ax.plot(value, row, "o" if is_bound else "X", color=TRAINED if is_bound else DROWNED, markersize=7)
+    if exact is not None:
+        ax.axvline(exact, color=THEORY, label="exact log p(x)")
+        ax.legend(loc="upper right")
+    ax.set(xlabel="nats per digit", yticks=range(len(scores)), yticklabels=scores, ylim=(-0.5, len(scores) - 0.5))
+
+
+def plot_table(ax: Axes, values: ArrayLike, names: list[str]) -> None:
+    """A square table of scores in nats, negative ones, the darker the nearer to 0."""
+    values = np.asarray(values)
+    ax.imshow(values, cmap="Blues", vmin=1.2 * values.min(), vmax=0.5 * values.max())
+    for (row, column), value in np.ndenumerate(values):
+        ax.text(column, row, f"{value:.1f}".replace("-", "−"), ha="center", va="center", fontsize=12)
+    places = range(len(names))
+    ax.set(xticks=places, xticklabels=names, yticks=places, yticklabels=names)
