@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 import matplotlib
 import pytest
 
-from vae_lessons.setup_course import ROOT, child_environment, lab_command, start_trust
+from vae_lessons.opening import child_environment, lab_command, start_trust
+from vae_lessons.packages import ROOT
 
 pytest.importorskip("playwright", reason="the package playwright is not installed")
 from playwright.sync_api import Browser, Locator, Page, sync_playwright

@@ -18,7 +18,7 @@ import pytest
 from browser import RUN_ALL, SAVE, SOON, Desk, click_track, drag_to_end, evaluate, opened, scroll_to
 from playwright.sync_api import Locator, Page, expect
 
-from vae_lessons.setup_course import ROOT
+from vae_lessons.packages import ROOT
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"

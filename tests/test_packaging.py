@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vae_lessons.setup_course import requirements
+from vae_lessons.packages import requirements
 
 ROOT = Path(__file__).resolve().parent.parent
 ON_CONDA = {"matplotlib": "matplotlib-base", "torch": "pytorch-cpu", "playwright": "playwright-python"}

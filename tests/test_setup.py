@@ -19,8 +19,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from vae_lessons import setup_course
-from vae_lessons.setup_course import ROOT, main, relay, requirements
+from vae_lessons import install, opening, packages
+from vae_lessons.command import main
+from vae_lessons.opening import relay
+from vae_lessons.packages import ROOT, check_installation, requirements
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-ins are POSIX scripts")
 
@@ -97,8 +99,8 @@ def clone(tmp_path, monkeypatch):
     builder.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(builder))
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(setup_course, "has_nvidia", lambda: False)
-    monkeypatch.setattr(setup_course, "is_installed", lambda requirement: False)
+    monkeypatch.setattr(install, "has_nvidia", lambda: False)
+    monkeypatch.setattr(install, "is_installed", lambda requirement: False)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield Clone(tmp_path)
     for number, handler in handlers.items():
@@ -113,7 +115,7 @@ versions = st.lists(st.sampled_from([0, 1, 2, 10]), min_size=1, max_size=3).map(
 def test_bounds_hold_where_packaging_says_so(installed, lower, upper, suffix):
     with mock.patch("importlib.metadata.version", return_value=installed + suffix):
         expected = SpecifierSet(f">={lower},<{upper}").contains(installed)
-        assert setup_course.is_installed(f"some-package>={lower},<{upper}") is expected
+        assert packages.is_installed(f"some-package>={lower},<{upper}") is expected
 
 
 def test_requirements_are_those_of_a_toml_parser():
@@ -125,8 +127,22 @@ def test_requirements_are_those_of_a_toml_parser():
 
 @pytest.mark.parametrize("array", ["dependencies", "test"])
 def test_every_requirement_can_be_compared_and_is_missed_where_missing(array):
-    with mock.patch("importlib.metadata.version", side_effect=setup_course.importlib.metadata.PackageNotFoundError):
-        assert not any(map(setup_course.is_installed, requirements(ROOT, array)))
+    with mock.patch("importlib.metadata.version", side_effect=packages.importlib.metadata.PackageNotFoundError):
+        assert not any(map(packages.is_installed, requirements(ROOT, array)))
+
+
+def test_a_page_says_in_one_sentence_that_all_is_well(monkeypatch, capsys):
+    monkeypatch.setattr(packages, "is_installed", lambda requirement: True)
+    check_installation()
+    assert capsys.readouterr().out == "Every package is there, in a version that was tested.\n"
+
+
+def test_a_page_names_what_is_missing_and_the_remedy(monkeypatch, capsys):
+    monkeypatch.setattr(packages, "is_installed", lambda requirement: not requirement.startswith(("sympy", "tqdm")))
+    check_installation()
+    named, remedy = capsys.readouterr().out.splitlines()
+    assert named.startswith("Missing, or outside the tested versions: sympy>=") and ", tqdm>=" in named
+    assert "python3 -m vae_lessons" in remedy
 
 
 def test_set_up_happens_once_and_again_when_pyproject_changes(clone, capsys):
@@ -182,8 +198,8 @@ def test_packages_cut_short_are_installed_again(clone):
 @pytest.mark.parametrize("platform, nvidia, asked", [("linux", False, 1), ("linux", True, 0), ("darwin", False, 0)])
 def test_cpu_index_is_for_linux_without_nvidia(clone, monkeypatch, platform, nvidia, asked):
     monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setattr(setup_course, "has_nvidia", lambda: nvidia)
-    commands = [step.command for step in setup_course.plan(clone.root) if "CPU" in step.title]
+    monkeypatch.setattr(install, "has_nvidia", lambda: nvidia)
+    commands = [step.command for step in install.plan(clone.root) if "CPU" in step.title]
     assert len(commands) == asked
     for command in commands:
         torch = next(line for line in requirements(ROOT, "dependencies") if line.startswith("torch"))
@@ -207,7 +223,7 @@ def test_broken_download_of_the_cpu_build_does_not_lead_to_the_large_one(clone, 
 
 
 def test_progress_is_not_repeated_at_once_nor_is_the_size_of_cuda(capsys):
-    progress = setup_course.Progress("PyTorch")
+    progress = install.Progress("PyTorch")
     for output in ("Collecting torch", "Collecting nvidia-cublas", "Collecting nvidia-cublas"):
         progress.show(output)
     printed = capsys.readouterr().out
@@ -239,7 +255,7 @@ def no_room(monkeypatch, clone):
 
 
 def no_ensurepip(monkeypatch, clone):
-    monkeypatch.setattr(setup_course.importlib.util, "find_spec", lambda name: None if name == "ensurepip" else name)
+    monkeypatch.setattr(install.importlib.util, "find_spec", lambda name: None if name == "ensurepip" else name)
 
 
 def no_removal(monkeypatch, clone):
@@ -281,15 +297,15 @@ def test_pytest_gets_the_options_and_the_environment_and_its_exit_code_is_return
 
 
 def test_an_environment_that_has_the_packages_is_used_as_it_is(clone, monkeypatch):
-    monkeypatch.setattr(setup_course, "is_installed", lambda requirement: True)
-    assert setup_course.ready_python(clone.root, testing=True) == sys.executable
+    monkeypatch.setattr(install, "is_installed", lambda requirement: True)
+    assert install.ready_python(clone.root, testing=True) == sys.executable
     assert not clone.venv.exists()
 
 
 def test_testing_needs_the_test_packages_too(clone, monkeypatch):
-    monkeypatch.setattr(setup_course, "is_installed", lambda requirement: not requirement.startswith("pytest"))
-    assert setup_course.ready_python(clone.root, testing=False) == sys.executable
-    assert setup_course.ready_python(clone.root, testing=True) == str(clone.venv / "bin/python")
+    monkeypatch.setattr(install, "is_installed", lambda requirement: not requirement.startswith("pytest"))
+    assert install.ready_python(clone.root, testing=False) == sys.executable
+    assert install.ready_python(clone.root, testing=True) == str(clone.venv / "bin/python")
 
 
 def test_opening_prints_the_address_and_passes_options_on(clone, capsys):
@@ -312,7 +328,7 @@ def test_options_may_follow_two_dashes(clone):
 
 def test_children_find_the_clone_and_the_kernel_of_their_environment(clone, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "before")
-    environment = setup_course.child_environment(clone.root, "python")
+    environment = opening.child_environment(clone.root, "python")
     assert environment["PYTHONPATH"] == f"{clone.root}{os.pathsep}before"
     assert environment["JUPYTER_PREFER_ENV_PATH"] == "1"
 
@@ -334,7 +350,7 @@ def test_server_that_does_not_start_is_one_line(clone, capsys):
 
 
 def test_relay_shows_the_address_once_and_errors_only(monkeypatch, capsys):
-    monkeypatch.setattr(setup_course, "wait_until_served", lambda address: None)
+    monkeypatch.setattr(opening, "wait_until_served", lambda address: None)
     address = "http://localhost:8888/lab/tree/notebooks/00_start_here.ipynb?token=abc"
     noise = ["[W 1 A] careful", f"[I 1 A] {address}", "[C 1 A] ", "    To access", f"  {address}", "[I 1 A] more"]
     errors = ["[E 1 A] trouble", "    Traceback"]
@@ -346,7 +362,7 @@ def test_relay_shows_the_address_once_and_errors_only(monkeypatch, capsys):
 @pytest.mark.parametrize("user, expected", [(0, True), (1000, False)])
 def test_only_root_needs_allow_root(clone, monkeypatch, user, expected):
     monkeypatch.setattr(os, "geteuid", lambda: user)
-    assert ("--allow-root" in setup_course.lab_command(clone.root, "python", [])) is expected
+    assert ("--allow-root" in opening.lab_command(clone.root, "python", [])) is expected
 
 
 @pytest.mark.parametrize(
@@ -364,7 +380,7 @@ def test_browser_is_left_out_where_none_can_open(clone, monkeypatch, platform, d
     monkeypatch.setenv("DISPLAY", display)
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(webbrowser, "get", mock.Mock(side_effect=None if browsers else webbrowser.Error))
-    assert ("--no-browser" not in setup_course.lab_command(clone.root, "python", [])) is opens
+    assert ("--no-browser" not in opening.lab_command(clone.root, "python", [])) is opens
 
 
 def test_help_and_unknown_command(clone, capsys):
@@ -385,5 +401,5 @@ def test_old_python_is_told_so():
 
 def test_package_and_command_import_without_site_packages():
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    command = [PYTHON, "-S", "-c", "import vae_lessons, vae_lessons.setup_course"]
+    command = [PYTHON, "-S", "-c", "import vae_lessons, vae_lessons.command"]
     subprocess.run(command, cwd=ROOT, env=environment, check=True)

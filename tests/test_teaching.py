@@ -13,7 +13,7 @@ from test_notebooks import ROOT, every_notebook, store_notebooks
 
 from vae_lessons.exercises import find, grade, lesson
 from vae_lessons.exercises.source import run
-from vae_lessons.setup_course import child_environment
+from vae_lessons.opening import child_environment
 
 spec = importlib.util.spec_from_file_location("export_assignment", ROOT / "tools" / "export_assignment.py")
 export_assignment = importlib.util.module_from_spec(spec)
