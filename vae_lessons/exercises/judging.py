@@ -1,19 +1,21 @@
 """Right, wrong, or not answered: by what an answer does, never by how it is written."""
 
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import Enum
 from numbers import Real
+from textwrap import indent
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from vae_lessons.exercises import calling
-from vae_lessons.exercises.calling import Outcome, TooLong, outcomes, plain
+from vae_lessons.exercises.calling import Outcome, TooLong, outcome, outcomes, plain
+from vae_lessons.exercises.comparing import alike, difference_in_kind, first_difference, same_gradients
 from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake, run
+from vae_lessons.exercises.wording import call, kind, size, where_it_happened
+from vae_lessons.torch_state import threads
 
 
 class Status(Enum):
@@ -30,7 +32,10 @@ class Verdict(NamedTuple):
 
 
 UNCHANGED = "It still does what it did before."
-RANDOM = "Two calls with the same arguments gave different results: use the noise (or the generator) that is handed in, and no other."
+DIFFERENT = "Two calls with the same arguments gave different results: "
+OTHER_NOISE = DIFFERENT + "use the noise (or the generator) that is handed in, and no other."
+NO_NOISE = DIFFERENT + "this function should draw nothing at random, and keep nothing from one call to the next."
+NOISE = {"eps", "generator"}  # the arguments that bring noise
 
 
 def judge(lesson: Lesson, exercise: Exercise, answer: Any, seed: int | None = None) -> Verdict:
@@ -41,12 +46,12 @@ def judge(lesson: Lesson, exercise: Exercise, answer: Any, seed: int | None = No
     """
     if is_untouched(exercise, answer):
         return Verdict(Status.NOT_ANSWERED)
-    right = run(lesson, exercise, exercise.solution)
     if exercise.cases is None:
-        return _judge_value(lesson, exercise, answer, right)
+        return _judge_value(lesson, exercise, answer)
     if not callable(answer):
-        return Verdict(Status.WRONG, f"`{exercise.answer}` should be a function, and is {_kind(answer)}.")
-    return _judge_function(lesson, exercise, answer, right, _generator(seed))
+        return Verdict(Status.WRONG, f"`{exercise.answer}` should be a function, and is {kind(answer)}.")
+    with threads(1):
+        return _judge_function(lesson, exercise, answer, exercise.cases(_generator(seed)))
 
 
 def _generator(seed: int | None) -> torch.Generator:
@@ -72,15 +77,16 @@ def _same_code(one: CodeType, two: CodeType) -> bool:
 # Values ----------------------------------------------------------------------------------------
 
 
-def _judge_value(lesson: Lesson, exercise: Exercise, answer: Any, right: Any) -> Verdict:
+def _judge_value(lesson: Lesson, exercise: Exercise, answer: Any) -> Verdict:
+    right = run(lesson, exercise, exercise.solution)
     if callable(answer):
-        return Verdict(Status.WRONG, f"`{exercise.answer}` should be {_kind(right)}, and is a function.")
+        return Verdict(Status.WRONG, f"`{exercise.answer}` should be {kind(right)}, and is a function.")
     if _agree(answer, right, exercise.tolerance):
         return Verdict(Status.RIGHT)
-    for mistake in exercise.mistakes:
-        if _agree(answer, run(lesson, exercise, mistake.code), exercise.tolerance):
+    for mistake in exercise.mistakes:  # more strictly: a hint that misfits is worse than none
+        if _agree(answer, run(lesson, exercise, mistake.code), exercise.tolerance / 2):
             return Verdict(Status.WRONG, mistake.hint)
-    return Verdict(Status.WRONG, _difference(answer, right))
+    return Verdict(Status.WRONG, _difference(answer, right, exercise.tolerance))
 
 
 def _agree(answer: Any, expected: Any, tolerance: float) -> bool:
@@ -89,56 +95,101 @@ def _agree(answer: Any, expected: Any, tolerance: float) -> bool:
         words = isinstance(expected, str) and isinstance(answer, str)
         return words and answer.strip().casefold() == expected.strip().casefold()
     try:
-        one, two = np.asarray(answer, dtype=float), np.asarray(expected, dtype=float)
+        one, two = np.asarray(plain(answer), dtype=float), np.asarray(plain(expected), dtype=float)
     except (TypeError, ValueError):
         return False
     return one.shape == two.shape and np.allclose(one, two, rtol=tolerance, atol=1e-9)
 
 
-def _difference(answer: Any, right: Any) -> str:
+def _difference(answer: Any, right: Any, tolerance: float) -> str:
     """What can be said about a wrong value that is no known mistake."""
     if isinstance(right, Real) and isinstance(answer, Real) and not isinstance(answer, bool):
+        if _agree(-answer, right, tolerance):
+            return f"Right but for the sign: {answer:g} is on the wrong side of 0."
         return f"Not this number: {answer:g} is too {'large' if answer > right else 'small'}."
     if type(answer) is not type(right):
-        return f"The answer should be {_kind(right)}, and is {_kind(answer)}."
+        return f"The answer should be {kind(right)}, and is {kind(answer)}."
     return "Not this one."
 
 
 # Functions -------------------------------------------------------------------------------------
 
 
-def _judge_function(
-    lesson: Lesson, exercise: Exercise, answer: Callable, right: Callable, generator: torch.Generator
-) -> Verdict:
-    cases = exercise.cases(generator)
+class Trial(NamedTuple):
+    """An answer that was tried: the calls, what it did in each, and what the solution did."""
+
+    lesson: Lesson
+    exercise: Exercise
+    answer: Callable
+    cases: list[Case]
+    given: list[Outcome]
+    wanted: list[Outcome]
+
+
+def _judge_function(lesson: Lesson, exercise: Exercise, answer: Callable, cases: list[Case]) -> Verdict:
     given = outcomes(answer, cases)
-    if any(outcome.value is ... for outcome in given):
+    if any(done.value is ... for done in given):
         return Verdict(Status.NOT_ANSWERED)
-    problems = list(map(_problem, cases, given, outcomes(right, cases)))
-    if not any(problems):
+    right = run(lesson, exercise, exercise.solution)
+    trial = Trial(lesson, exercise, answer, cases, given, [outcome(right, case) for case in cases])
+    problems = [_problem(exercise, *each) for each in zip(cases, given, trial.wanted)]
+    if any(_behaves_like(trial, code) for code in exercise.alternatives):
         return Verdict(Status.RIGHT)
-    place = next(number for number, problem in enumerate(problems) if problem)
-    known = (
-        [*exercise.mistakes, Mistake(exercise.stub, UNCHANGED)] if given[place].value is not None else exercise.mistakes
+    if any(problems):
+        return Verdict(Status.WRONG, _explanation(trial, problems))
+    if exercise.facts and not all(_repeats(trial, place) for place in range(len(cases))):
+        return Verdict(Status.WRONG, OTHER_NOISE)
+    return Verdict(Status.RIGHT)
+
+
+def _explanation(trial: Trial, problems: list[str | None]) -> str:
+    """The hint for a known mistake; or that it is random; or the smallest call that goes wrong."""
+    failing = [number for number, problem in enumerate(problems) if problem]
+    place = min(failing, key=lambda number: size(trial.cases[number]))
+    failed = trial.given[place]
+    where = where_it_happened(failed.error, ours=(__file__, calling.__file__))
+    known = [*trial.exercise.mistakes, Mistake(trial.exercise.stub, UNCHANGED)]
+    for mistake in known if failed.value is not None else trial.exercise.mistakes:
+        if _behaves_like(trial, mistake.code):
+            return mistake.hint + where
+    if _has_right_kind(failed, trial.wanted[place]) and not _repeats(trial, place):
+        return OTHER_NOISE if _is_given_noise(trial.exercise) else NO_NOISE
+    return str(problems[place]) + where
+
+
+def _has_right_kind(given: Outcome, wanted: Outcome) -> bool:
+    return not (_failure(given) or difference_in_kind(given.value, wanted.value))
+
+
+def _is_given_noise(exercise: Exercise) -> bool:
+    """Whether one of its arguments brings noise."""
+    [function] = [c for c in compile(exercise.stub, "", "exec").co_consts if isinstance(c, CodeType)]
+    return bool(NOISE & set(function.co_varnames))
+
+
+def _behaves_like(trial: Trial, code: str) -> bool:
+    """Whether it did in every call what this code does."""
+    function = run(trial.lesson, trial.exercise, code)
+    return all(alike(done, outcome(function, case)) for done, case in zip(trial.given, trial.cases))
+
+
+def _repeats(trial: Trial, place: int) -> bool:
+    """Whether another call with the same arguments, but other luck, gives the same."""
+    again = outcomes(trial.answer, [trial.cases[place]], luck=1)
+    return alike(trial.given[place], again[0])
+
+
+def _problem(exercise: Exercise, case: Case, given: Outcome, wanted: Outcome) -> str | None:
+    """The first thing that is wrong with one call, and how to repeat it; or None."""
+    problem = (
+        _failure(given)
+        or difference_in_kind(given.value, wanted.value)
+        or _difference_in_value(exercise, case, given, wanted)
+        or _difference_beside(given, wanted)
     )
-    for mistake in known:
-        if all(map(_alike, given, outcomes(run(lesson, exercise, mistake.code), cases))):
-            return Verdict(Status.WRONG, mistake.hint + _traceback(given[place]))
-    if not all(map(_alike, given, outcomes(answer, cases, luck=1))):
-        return Verdict(Status.WRONG, RANDOM)
-    return Verdict(Status.WRONG, problems[place] + _traceback(given[place]))
-
-
-def _problem(case: Case, given: Outcome, wanted: Outcome) -> str | None:
-    """The first thing that is wrong with one call, or None."""
-    problem = _failure(given) or _difference_in_kind(given.value, wanted.value)
-    if problem is None and not _close(given.value, wanted.value):
-        problem = _first_difference(given.value, wanted.value) + _called_with(case.args)
-    if problem is None and not _same_gradients(given.gradients, wanted.gradients):
-        problem = (
-            "the values are right, but the gradients are not: does something cut them (`.item()`, `.detach()`, NumPy)?"
-        )
-    return problem and f"On {case.label} {problem}"
+    lines = call(exercise.answer, case)
+    repeat = f" This is the call:\n{indent(lines, '    ')}" if lines else ""
+    return problem and f"On {case.label} {problem}{repeat}"
 
 
 def _failure(given: Outcome) -> str | None:
@@ -146,135 +197,24 @@ def _failure(given: Outcome) -> str | None:
     if isinstance(given.error, TooLong):
         return f"it was still running after {calling.TIME_LIMIT:g} s and was stopped: is there a loop that never ends?"
     if given.error is not None:
-        return f"it raised {type(given.error).__name__}: {given.error}"
+        return f"it raised {type(given.error).__name__}: {given.error}."
     if given.changed:
         return "it changed its input in place; the caller still needs it. Make a new tensor instead."
     return "it returned nothing: is there a `return`?" if given.value is None else None
 
 
-def _difference_in_kind(given: Any, wanted: Any) -> str | None:
-    """Another type, shape or dtype."""
-    if isinstance(wanted, Tensor) != isinstance(given, Tensor) and not (
-        isinstance(wanted, Real) and isinstance(given, Tensor) and given.ndim == 0
-    ):
-        return f"it returned {_kind(given)} where {_kind(wanted)} is wanted."
-    if not isinstance(wanted, Tensor):
-        return None if _is_comparable(given, wanted) else f"it returned {_kind(given)} where {_kind(wanted)} is wanted."
-    if given.shape != wanted.shape:
-        return f"it returned shape {tuple(given.shape)} where {tuple(wanted.shape)} is wanted."
-    if given.dtype != wanted.dtype:
-        return f"it returned {given.dtype} where {wanted.dtype} is wanted: a dtype should come from the input."
+def _difference_in_value(exercise: Exercise, case: Case, given: Outcome, wanted: Outcome) -> str | None:
+    if exercise.facts is None:
+        return first_difference(given.value, wanted.value)
+    facts = (exercise.facts(case.args, done.value) for done in (given, wanted))
+    pairs = zip(*(each.items() for each in facts))
+    return next((f"{name}: {one} where {two} is right." for (name, one), (_, two) in pairs if one != two), None)
+
+
+def _difference_beside(given: Outcome, wanted: Outcome) -> str | None:
+    """The value is right; but there is more to a call."""
+    if not same_gradients(given.gradients, wanted.gradients):
+        return "the values are right, but the gradients are not: does something cut them (`.item()`, `.detach()`, NumPy)?"
+    if wanted.moved and not given.moved:
+        return "the generator stands where it stood, so the next call would draw the same noise: draw from it, not from a copy."
     return None
-
-
-def _is_comparable(given: Any, wanted: Any) -> bool:
-    if isinstance(wanted, tuple | list):
-        return isinstance(given, tuple | list) and len(given) == len(wanted)
-    return isinstance(given, type(wanted)) or (
-        isinstance(wanted, Real) and (isinstance(given, Real) or np.ndim(given) == 0)
-    )
-
-
-def _close(one: Any, two: Any) -> bool:
-    if isinstance(one, tuple | list) and isinstance(two, tuple | list):
-        return len(one) == len(two) and all(map(_close, one, two))
-    if isinstance(one, str) or isinstance(two, str):
-        return isinstance(one, str) and isinstance(two, str) and one == two
-    if one is None or two is None:
-        return one is two
-    rtol, atol = _tolerance(one, two)
-    try:
-        one, two = (torch.as_tensor(each, dtype=torch.float64) for each in (one, two))
-    except (TypeError, ValueError, RuntimeError):
-        return False
-    return one.shape == two.shape and torch.allclose(one, two, rtol=rtol, atol=atol, equal_nan=True)
-
-
-def _tolerance(*values: Any) -> tuple[float, float]:
-    """Relative and absolute: what single precision leaves, or double; a plain number may have been through either."""
-    dtypes = {value.dtype for value in values if isinstance(value, Tensor)}
-    if not dtypes:
-        return 2e-4, 1e-7
-    return (1e-6, 1e-8) if dtypes == {torch.float64} else (2e-4, 2e-5)
-
-
-def _same_gradients(one: tuple[Tensor | None, ...], two: tuple[Tensor | None, ...]) -> bool:
-    return len(one) == len(two) and all(
-        (a is None and b is None) or (a is not None and b is not None and _close(a, b)) for a, b in zip(one, two)
-    )
-
-
-def _alike(one: Outcome, two: Outcome) -> bool:
-    """Whether a learner's call did what a known mistake does."""
-    if one.error is not None or two.error is not None:
-        return type(one.error) is type(two.error)
-    return (
-        one.changed == two.changed
-        and _same_dtype(one.value, two.value)
-        and _close(one.value, two.value)
-        and _same_gradients(one.gradients, two.gradients)
-    )
-
-
-def _same_dtype(one: Any, two: Any) -> bool:
-    """A plain number may stand for a tensor of any dtype."""
-    return not (isinstance(one, Tensor) and isinstance(two, Tensor)) or one.dtype == two.dtype
-
-
-# Words -----------------------------------------------------------------------------------------
-
-
-def _traceback(outcome: Outcome) -> str:
-    """Where the learner's own code raised its error, if it did."""
-    if outcome.error is None or isinstance(outcome.error, TooLong):
-        return ""
-    ours = (__file__, calling.__file__)
-    frames = [
-        frame
-        for frame in traceback.extract_tb(outcome.error.__traceback__)
-        if frame.filename not in ours and "site-packages" not in frame.filename
-    ]
-    lines = "".join(traceback.format_list(frames) + traceback.format_exception_only(outcome.error))
-    return f"\nWhere it happened:\n{lines.rstrip()}"
-
-
-def _kind(value: Any) -> str:
-    """ "a tensor", "a function", "an int": the type in words."""
-    if isinstance(value, Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    if callable(value):
-        return "a function"
-    name = {"str": "word in quotes", "NoneType": "None", "float": "number"}.get(
-        type(value).__name__, type(value).__name__
-    )
-    return name if name == "None" else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
-
-
-def _first_difference(given: Any, wanted: Any) -> str:
-    """Where two results begin to differ, and what stands there."""
-    if isinstance(wanted, tuple | list):
-        number = next(number for number, pair in enumerate(zip(given, wanted)) if not _close(*pair))
-        return f"part {number + 1} is wrong: {_first_difference(given[number], wanted[number])}"
-    if np.ndim(plain(wanted)) == 0 or np.shape(plain(given)) != np.shape(plain(wanted)):
-        return f"it returned {_brief(given)} where {_brief(wanted)} is right."
-    one, two = plain(given).astype(float), plain(wanted).astype(float)
-    off = np.nan_to_num(np.abs(one - two), nan=np.inf) > 2e-4 * np.abs(two) + 1e-7
-    place = tuple(np.argwhere(off)[0]) if off.any() else tuple(np.argwhere(one != two)[0])
-    index = ", ".join(map(str, place))
-    return f"entry [{index}] of what it returned is {one[place]:.6g} where {two[place]:.6g} is right."
-
-
-def _called_with(args: Sequence[Any]) -> str:
-    """The arguments, if they can be shown in a line."""
-    small = all(isinstance(arg, Real | str) or (hasattr(arg, "shape") and np.prod(arg.shape) <= 6) for arg in args)
-    return f" It was called with {_brief(args)}." if small else ""
-
-
-def _brief(value: Any) -> str:
-    """A number, a word, or a small tensor in one line; of a large one its shape."""
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_brief, value))})"
-    if isinstance(value, Tensor | np.ndarray):
-        small = np.prod(value.shape) <= 6
-        return str(np.round(plain(value), 6).tolist()) if small else f"values of shape {tuple(value.shape)}"
-    return f"{value:.6g}" if isinstance(value, float) else repr(value)

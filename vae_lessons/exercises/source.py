@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 
 class Mistake(NamedTuple):
@@ -23,10 +24,33 @@ class Case(NamedTuple):
     Attributes:
         label: what is special about it, "a batch of 5", as in "On a batch of 5 …".
         args: what it is called with; tensors that require gradients have those compared as well.
+        before: the lines that a learner needs before the call, to repeat it.
     """
 
     label: str
     args: tuple[Any, ...]
+    before: str = ""
+
+
+class Function:
+    """An argument that is a function, with the code that a learner is shown for it."""
+
+    def __init__(self, code: str):
+        self.code = code
+        self.call = eval(code, {"torch": torch})
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return self.call(z)
+
+
+def draws(generator: torch.Generator, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Fresh standard normal numbers, rounded so that they can be copied by hand."""
+    return torch.randn(*shape, generator=generator, dtype=dtype).round(decimals=2)
+
+
+def shares(generator: torch.Generator, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Fresh numbers between 0 and 1, rounded likewise."""
+    return torch.rand(*shape, generator=generator, dtype=dtype).round(decimals=2)
 
 
 @dataclass(frozen=True)
@@ -43,7 +67,10 @@ class Exercise:
         why: Markdown, shown with the solution.
         hints: one to three steps, each of which gives away more.
         mistakes: the known ones; whoever behaves like one is given its hint.
-        cases: makes the calls to compare, from fresh random numbers; None where no function is asked for.
+        cases: makes the calls to compare: small and extreme ones that are always the same, and fresh ones; None
+            where no function is asked for.
+        alternatives: other results that are right, where the task leaves a choice.
+        facts: what a result has to have, by name, where many results are right; from the arguments and the result.
         tolerance: the relative error that a number may have.
         points: in a graded class.
     """
@@ -58,6 +85,8 @@ class Exercise:
     hints: tuple[str, ...]
     mistakes: tuple[Mistake, ...]
     cases: Callable[[torch.Generator], list[Case]] | None = None
+    alternatives: tuple[str, ...] = ()
+    facts: Callable[[tuple[Any, ...], Any], dict[str, Any]] | None = None
     tolerance: float = 0.01
     points: int = 1
 
