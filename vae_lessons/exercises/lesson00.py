@@ -2,27 +2,30 @@
 
 import torch
 
-from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake
+from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake, shares
 
 SETUP = "import math"
 
 
 def _nats(generator: torch.Generator) -> list[Case]:
     """Single numbers: none, one, a few, and so many that their exponential overflows."""
-    few = 30 * torch.rand(2, generator=generator).double()
+    few = (30 * shares(generator, 2, dtype=torch.float64)).round(decimals=1)
     return [
         Case("1 nat", (1.0,)),
         Case("0 nats", (0.0,)),
-        Case("a few nats", (few[0].item() + 2,)),
-        Case("a negative number of nats", (-few[1].item() - 2,)),
+        Case("a negative number of nats", (-2.5,)),
+        Case("a thousandth of a nat", (0.001,)),
         Case("1000 nats", (1000.0,)),
+        Case("a few nats", (few[0].item() + 2,)),
+        Case("a few nats with a minus", (-few[1].item() - 2,)),
     ]
 
 
 LAST_LATENT = Exercise(
     name="last-latent",
     title="A number",
-    task="""Brightness runs from 0 to 1 in these images, and the last latent dies at β = 1.398. Now double all pixel values, and leave `noise_var` at 0.5. At which β does the last latent die?
+    task="""Brightness runs from 0 to 1 in these images, and the last latent dies at β = 1.398.
+Now double all pixel values, and leave `noise_var` at 0.5. At which β does the last latent die?
 Replace `...` by your number, run the cell, then the check. A wrong answer costs nothing: try one first, if you like.""",
     stub="last_dies = ...",
     answer="last_dies",
@@ -52,16 +55,17 @@ GREY_BLUR = Exercise(
     task="""At the right end of the slider, at β = 1.6, all ten redrawn digits are the same picture. Why? Answer with a letter in quotes.
 
 - `"a"`: the training was too short for digits
-- `"b"`: the latents say nothing about the digit, so the decoder draws the average
+- `"b"`: no latent is alive any more, so the decoder draws the average
 - `"c"`: this decoder is too small to draw digits
 - `"d"`: the decoder's noise was set so high that it covers them""",
     stub="reason = ...",
     answer="reason",
     solution='reason = "b"',
-    why="The KL in the title has vanished: the latents are the same noise for every digit. Whoever must redraw an unseen digit does best, in mean squared error, with the average of all.",
+    why="""The KL in the title has vanished: the latents are the same noise for every digit.
+Whoever must redraw an unseen digit does best, in mean squared error, with the average of all.""",
     hints=(
         "What does the picture's title say about the KL there?",
-        "The nine models differ in one thing only, β. Which of the four reasons follow from a high price for latents?",
+        "The nine models differ in one thing only, β. Which of the four reasons follows from a high price for latents?",
     ),
     mistakes=(
         Mistake('reason = "a"', "All nine were trained for the same 30 epochs, and at β = 0.02 that was enough."),
@@ -79,7 +83,8 @@ GREY_BLUR = Exercise(
 BITS = Exercise(
     name="nats-to-bits",
     title="A function",
-    task="""The title gives the KL in nats. Write the function that turns nats into bits; a nat is 1/log 2 bits (`math.log` is the natural logarithm).
+    task="""The title gives the KL in nats. Write the function that turns nats into bits: a nat is 1/log 2 bits, with the natural
+logarithm, which is `math.log` in Python.
 The check calls it with numbers of its own, also large ones, and compares what it returns, not how you wrote it. Afterwards, `progress()` in a new cell shows what is done.""",
     stub='''def bits(nats):
     """As many bits as this number of nats."""
@@ -101,6 +106,10 @@ The check calls it with numbers of its own, also large ones, and compares what i
         Mistake(
             "def bits(nats):\n    return nats * 1.44",
             "Nearly: 1.44 is rounded, and off by 2 in a thousand. `math.log(2)` has all digits.",
+        ),
+        Mistake(
+            "def bits(nats):\n    return nats / 0.693",
+            "Nearly: 0.693 is rounded, and off by 2 in ten thousand. `math.log(2)` has all digits.",
         ),
         Mistake(
             "def bits(nats):\n    return math.log2(nats)",

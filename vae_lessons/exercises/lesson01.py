@@ -1,46 +1,63 @@
 """Exercises of notebook 01, the Gaussian KL."""
 
 import torch
+from torch import Tensor
 
-from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake
+from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake, draws
 
 SETUP = "import torch"
 
 
-def _pairs(generator: torch.Generator) -> list[Case]:
-    """mu with a log of a spread: one number, a batch, double precision, and one with gradients."""
+def _codes(
+    generator: torch.Generator, *shape: int, dtype: torch.dtype = torch.float32, grad: bool = False
+) -> tuple[Tensor, ...]:
+    """Fresh mu and log_var of one shape."""
+    return tuple(draws(generator, *shape, dtype=dtype).requires_grad_(grad) for _ in range(2))
 
-    def draw(*shape: int, dtype: torch.dtype = torch.float32, grad: bool = False) -> tuple[torch.Tensor, ...]:
-        return tuple(torch.randn(2, *shape, generator=generator, dtype=dtype).requires_grad_(grad).unbind())
 
-    def leaves(*shape: int) -> tuple[torch.Tensor, ...]:
-        return tuple(torch.randn(*shape, generator=generator).requires_grad_() for _ in range(2))
-
+def _batches(generator: torch.Generator) -> list[Case]:
+    """mu, log_var (B, K): small ones, the prior, extreme widths and means, and fresh ones."""
+    widths = torch.tensor([[30.0, -30.0]])
     return [
-        Case("a batch of 5 with 3 latents", draw(5, 3)),
-        Case("single numbers", draw(1)),
-        Case("double precision", draw(4, 2, dtype=torch.float64)),
-        Case("inputs that want gradients", leaves(6, 2)),
+        Case("one image with one latent", (torch.tensor([[1.0]]), torch.tensor([[0.5]]))),
+        Case("two images with two latents", (torch.tensor([[1.0, 0.0], [2.0, 0.5]]), torch.zeros(2, 2))),
+        Case("the prior itself", (torch.zeros(1, 2), torch.zeros(1, 2))),
+        Case("a very wide latent beside a very narrow one", (torch.zeros(1, 2), widths)),
+        Case("the same in double precision", (torch.zeros(1, 2).double(), widths.double())),
+        Case("means far from 0", (torch.tensor([[1000.0], [-1000.0]]), torch.zeros(2, 1))),
+        Case("a batch of one", _codes(generator, 1, 3)),
+        Case("a batch of 5 with 3 latents", _codes(generator, 5, 3)),
+        Case("double precision", _codes(generator, 4, 2, dtype=torch.float64)),
+    ]
+
+
+def _pairs(generator: torch.Generator) -> list[Case]:
+    """The same, single numbers, and fresh ones with gradients."""
+    return [
+        Case("single numbers", (torch.tensor([1.0]), torch.tensor([0.5]))),
+        *_batches(generator),
+        Case("inputs that want gradients", _codes(generator, 6, 2, grad=True)),
     ]
 
 
 TWIN = Exercise(
     name="kl-twin",
     title="Predict a number",
-    task="""With μ = 0, σ = ½ costs 0.318 nats. A second value, σ > 1, costs the same. Guess it from the slider, then find it: two digits are enough.
-(`sympy.nsolve` or a few tries with `kl_to_standard` will do.)""",
+    task="""With μ = 0, a width of σ = ½ costs 0.318 nats. A second value, σ > 1, costs the same.
+Guess it from the slider, then find it: two digits are enough.
+`sympy.nsolve` or a few tries with `kl_to_standard` will do.""",
     stub="twin = ...",
     answer="twin",
     solution="""import sympy as sp
 
-s = sp.Symbol("s", positive=True)
-cost = (s**2 - sp.log(s**2) - 1) / 2
-twin = float(sp.nsolve(cost - cost.subs(s, 0.5), s, 1.5))""",
+sigma = sp.Symbol("sigma", positive=True)
+cost = (sigma**2 - sp.log(sigma**2) - 1) / 2
+twin = float(sp.nsolve(cost - cost.subs(sigma, 0.5), sigma, 1.5))""",
     why="The KL is ½(σ² − log σ² − 1) at μ = 0. It is no mirror image around σ = 1, neither in σ nor in log σ: the twin of ½ is 1.61.",
     hints=(
         "Write down the KL at μ = 0 and set it equal to its value at σ = ½. The constant −1 drops out.",
         "You look for the root above 1 of σ² − log σ² = ¼ − log ¼.",
-        "`sp.nsolve(s**2 - sp.log(s**2) - 0.25 + sp.log(0.25), s, 1.5)`",
+        "`sp.nsolve(sigma**2 - sp.log(sigma**2) - 0.25 + sp.log(0.25), sigma, 1.5)`",
     ),
     mistakes=(
         Mistake(
@@ -61,8 +78,9 @@ twin = float(sp.nsolve(cost - cost.subs(s, 0.5), s, 1.5))""",
 LOG_VAR = Exercise(
     name="kl-log-var",
     title="Complete a function",
-    task="""Much public code lets the encoder return `log_var` = log σ². Write the KL to the standard normal for it, one value per coordinate: no sum, no mean.
-It should keep the shape and the dtype of its inputs, and let gradients through.""",
+    task="""Much public code lets the encoder return `log_var` = log σ².
+Write the KL to the standard normal for it, one value per coordinate: no sum, no mean.
+It should keep the shape and the dtype of its inputs, hold for any width, and let gradients through.""",
     stub='''def kl_from_log_var(mu, log_var):
     """KL( N(mu, exp(log_var)) ‖ N(0, 1) ) for each coordinate, in nats."""
     ...''',
@@ -91,7 +109,7 @@ It should keep the shape and the dtype of its inputs, and let gradients through.
         ),
         Mistake(
             "def kl_from_log_var(mu, log_var):\n    return (0.5 * (mu**2 + log_var.exp() - log_var - 1)).mean()",
-            "No mean here: one value per coordinate is wanted. (What a mean costs is the subject of lesson 06.)",
+            "No mean here: one value per coordinate is wanted. What a mean does to the model is told in lesson 06.",
         ),
         Mistake(
             "def kl_from_log_var(mu, log_var):\n    return 0.5 * (mu**2 + log_var.exp() - log_var)",
@@ -102,7 +120,7 @@ It should keep the shape and the dtype of its inputs, and let gradients through.
             "The sign of the logarithm is wrong: it is what stops σ from shrinking to 0.",
         ),
         Mistake(
-            "def kl_from_log_var(mu, log_var):\n    s = (0.5 * log_var).exp()\n    return 0.5 * (mu**2 + s - log_var - 1)",
+            "def kl_from_log_var(mu, log_var):\n    return 0.5 * (mu**2 + (0.5 * log_var).exp() - log_var - 1)",
             "exp(½ log_var) is σ; the formula has σ².",
         ),
         Mistake(
@@ -111,7 +129,11 @@ It should keep the shape and the dtype of its inputs, and let gradients through.
         ),
         Mistake(
             "def kl_from_log_var(mu, log_var):\n    mu, v = mu.detach(), log_var.detach()\n    return 0.5 * (mu**2 + v.exp() - v - 1)",
-            "The values are right, but no gradient gets through: something cuts it (`.detach()`, `torch.tensor(…)`, NumPy), and nothing could be trained with it.",
+            "The values are right, but no gradient gets through: something cuts it, such as `.detach()`, `torch.tensor(…)` or NumPy. Nothing could be trained with it.",
+        ),
+        Mistake(
+            "def kl_from_log_var(mu, log_var):\n    v = log_var.clamp(-20, 20)\n    return 0.5 * (mu**2 + v.exp() - v - 1)",
+            "Right for ordinary widths, but a limit on `log_var` makes a very wide or very narrow q cheaper than it is.",
         ),
     ),
     cases=_pairs,
@@ -121,8 +143,9 @@ It should keep the shape and the dtype of its inputs, and let gradients through.
 MEAN_BUG = Exercise(
     name="kl-mean-bug",
     title="Find the bug",
-    task="""This function is called "KL per example" in its log. Somebody wrote `mean` to make the number independent of the batch size, which is right for the batch and wrong for the latents.
-Repair it: the KL of one example is the sum over its latents, and the function should return the average of that over the batch, a tensor with one number.""",
+    task="""Two models are compared by this function. Every latent of either costs about 0.5 nats per image, but one model has 2 latents
+and the other 20. The function reports 0.5 nats for both.
+Repair it, so that it returns what its first line says, for a batch of any size: a tensor with one number.""",
     stub='''def kl_per_example(mu, log_var):
     """mu, log_var (B, K) → the KL of one example, averaged over the batch."""
     return -0.5 * torch.mean(1 + log_var - mu**2 - log_var.exp())''',
@@ -130,11 +153,13 @@ Repair it: the KL of one example is the sum over its latents, and the function s
     solution='''def kl_per_example(mu, log_var):
     """mu, log_var (B, K) → the KL of one example, averaged over the batch."""
     return -0.5 * torch.sum(1 + log_var - mu**2 - log_var.exp(), dim=1).mean()''',
-    why="""Latents are independent under q and p, so their KLs add up: the sum over them is the KL of one example. Examples are repeated measurements of it: their mean is the KL per example.
-The mean over both is K times too small.""",
+    why="""Latents are independent under q and under p, so their KLs add up: the sum over them is the KL of one example.
+Examples are repeated measurements of it, so the mean over the batch is the KL per example.
+`torch.mean` averages over both axes, which is K times too small. It makes the number independent of the batch size,
+as its author wished, and of the number of latents as well.""",
     hints=(
-        "Which of the two axes is averaged over, and which is summed over?",
-        "First `dim=1`, the latents, then the batch.",
+        "What should the two models cost per image? Which of the two axes has to be averaged over, and which not?",
+        "The KLs of latents add up. First `dim=1`, the latents, then the batch.",
         "`torch.sum(…, dim=1).mean()`",
     ),
     mistakes=(
@@ -144,7 +169,7 @@ The mean over both is K times too small.""",
         ),
         Mistake(
             "def kl_per_example(mu, log_var):\n    return -0.5 * torch.sum(1 + log_var - mu**2 - log_var.exp(), dim=0).mean()",
-            "The axes are swapped: dim 0 is the batch, dim 1 the latents. (Multiplying the mean by the batch size does the same.)",
+            "The axes are swapped: dim 0 is the batch, dim 1 the latents. To multiply the mean by the batch size does the same.",
         ),
         Mistake(
             "def kl_per_example(mu, log_var):\n    return -0.5 * torch.sum(1 + log_var - mu**2 - log_var.exp(), dim=1)",
@@ -155,7 +180,7 @@ The mean over both is K times too small.""",
             "The sign was right before: this KL is negative, which no KL is.",
         ),
     ),
-    cases=lambda generator: [case for case in _pairs(generator) if case.args[0].ndim == 2],
+    cases=_batches,
     points=2,
 )
 
@@ -174,7 +199,7 @@ MIX_UP = Exercise(
     why="With log σ² = 0.4, σ² = e^0.4 = 1.49 and the KL is ½(0.25 + 1.49 − 0.4 − 1) = 0.171. Nothing crashes and nothing is negative: only the number tells.",
     hints=(
         "Compute each of the four and compare.",
-        "You get ½(0.25 + e^0.8 − 0.8 − 1). Readings b and c put another σ² = s into ½(0.25 + s − log s − 1); a leaves out the ½; d is ½((1 + 0.25)/s + log s − 1).",
+        "You get ½(0.25 + e^0.8 − 0.8 − 1). Readings b and c put another σ² into ½(0.25 + σ² − log σ² − 1). Reading a leaves out the ½. Reading d is ½((1 + 0.25)/σ² + log σ² − 1).",
     ),
     mistakes=(
         Mistake(

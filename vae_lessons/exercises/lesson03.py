@@ -1,10 +1,10 @@
 """Exercises of notebook 03, the ELBO."""
 
-from collections.abc import Callable
-
 import torch
+from torch import Tensor
 
-from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake
+from vae_lessons.exercises.source import Case, Exercise, Function, Lesson, Mistake, draws, shares
+from vae_lessons.exercises.wording import as_code
 
 SETUP = """import math
 
@@ -14,64 +14,63 @@ from vae_lessons.gaussian import kl_to_standard"""
 
 
 def _prior_draws(generator: torch.Generator) -> list[Case]:
-    """x (B,), z (S,) from the prior and the weight w; one x that no draw explains."""
+    """x (B,), z (S,) from the prior and the weight w, a tensor with one number; some x that no draw explains."""
 
     def draw(
         batch: int, n_draws: int, dtype: torch.dtype = torch.float32, grad: bool = False
-    ) -> tuple[torch.Tensor, ...]:
-        x = torch.randn(batch, generator=generator, dtype=dtype)
-        z = torch.randn(n_draws, generator=generator, dtype=dtype)
-        w = 0.5 + torch.rand((), generator=generator, dtype=dtype)
-        return x, z, w.requires_grad_(grad)
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        x, z = draws(generator, batch, dtype=dtype), draws(generator, n_draws, dtype=dtype)
+        return x, z, (0.5 + shares(generator, dtype=dtype)).requires_grad_(grad)
 
-    x, z, w = draw(3, 20)
+    one = torch.tensor(1.0)
     return [
+        Case("one image and one draw", (torch.tensor([1.5]), torch.tensor([1.0]), one)),
+        Case("one image and two draws", (torch.tensor([1.5]), torch.tensor([1.0, 0.0]), one)),
+        Case("an image far from both draws", (torch.tensor([40.0]), torch.tensor([0.5, -1.0]), one)),
+        Case("a weight of 0", (torch.tensor([0.5, 2.0]), torch.tensor([1.0, -1.0]), torch.tensor(0.0))),
         Case("4 images and 10 draws", draw(4, 10)),
-        Case("one image and one draw", draw(1, 1)),
         Case("one draw in double precision", draw(3, 1, torch.float64)),
         Case("a weight that wants its gradient", draw(5, 8, grad=True)),
-        Case("images far from all draws", (x + 40, z, w)),
     ]
 
 
-def _decoder(
-    generator: torch.Generator, n_latents: int, n_pixels: int, dtype: torch.dtype
-) -> Callable[[torch.Tensor], torch.Tensor]:
-    weight = torch.randn(n_latents, n_pixels, generator=generator, dtype=dtype)
-    return lambda z: torch.tanh(z @ weight)
-
-
 def _images(generator: torch.Generator) -> list[Case]:
-    """Images, the parameters of their q, noise, a decoder and its noise variance."""
+    """x, mu, log_sigma, eps, decode, noise_var: the slider's model, extreme widths and variances, and fresh ones."""
 
     def draw(
         batch: int, n_latents: int, n_pixels: int, dtype: torch.dtype = torch.float32, grad: bool = False
     ) -> tuple:
-        x = torch.rand(batch, n_pixels, generator=generator, dtype=dtype)
-        mu = torch.randn(batch, n_latents, generator=generator, dtype=dtype).requires_grad_(grad)
-        log_sigma = torch.randn(batch, n_latents, generator=generator, dtype=dtype).sub(0.5).requires_grad_(grad)
-        eps = torch.randn(batch, n_latents, generator=generator, dtype=dtype)
-        noise_var = 0.05 + torch.rand(1, generator=generator).item()
-        return x, mu, log_sigma, eps, _decoder(generator, n_latents, n_pixels, dtype), noise_var
+        code = [draws(generator, batch, n_latents, dtype=dtype).requires_grad_(grad) for _ in range(2)]
+        eps, weight = (draws(generator, n, n_latents, dtype=dtype) for n in (batch, n_pixels))
+        decode = Function(f"lambda z: torch.tanh(z @ {as_code(weight)}.T)")
+        return shares(generator, batch, n_pixels, dtype=dtype), *code, eps, decode, 0.3
 
+    x, mu, eps = torch.tensor([[1.5]]), torch.tensor([[1.2]]), torch.tensor([[0.5]])
+    same = Function("lambda z: z")
     return [
-        Case("5 images with 3 latents", draw(5, 3, 6)),
-        Case("one image, one latent, one pixel", draw(1, 1, 1)),
+        Case("the slider's image with q = N(1.2, 1)", (x, mu, torch.zeros(1, 1), eps, same, 0.25)),
+        Case("a very narrow q", (x, mu, torch.tensor([[-4.0]]), eps, same, 0.25)),
+        Case("a very wide q", (x, mu, torch.tensor([[4.0]]), eps, same, 0.25)),
+        Case("a decoder with very little noise", (x, mu, torch.tensor([[-0.5]]), eps, same, 0.001)),
+        Case("a decoder with much noise", (x, mu, torch.tensor([[-0.5]]), eps, same, 100.0)),
+        Case("one image with 3 latents", draw(1, 3, 4)),
+        Case("4 images with 2 latents", draw(4, 2, 3)),
         Case("double precision", draw(3, 2, 4, torch.float64)),
-        Case("inputs that want gradients", draw(4, 2, 5, grad=True)),
+        Case("inputs that want gradients", draw(4, 2, 3, grad=True)),
     ]
 
 
 PRIOR_GAP = Exercise(
     name="prior-gap",
     title="Predict a number",
-    task="""In the slider's model ($w = 1$, $\\sigma^2 = 0.25$, $x = 1.5$) a lazy encoder answers with the prior itself: $q(z) = \\mathcal N(0, 1)$. Then its KL to the prior is 0. How large is the gap, in nats?""",
+    task="""In the slider's model $w = 1$, $\\sigma_x^2 = 0.25$ and $x = 1.5$. A lazy encoder answers with the prior itself: $q(z) = \\mathcal N(0, 1)$.
+Then its KL to the prior is 0. How large is the gap, in nats?""",
     stub="gap = ...",
     answer="gap",
     solution="""mean, variance = 1.5 / (1 + 0.25), 0.25 / (1 + 0.25)  # of the posterior
 gap = 0.5 * (math.log(variance) + (1 + mean**2) / variance - 1)""",
     why="""The gap is KL(q ‖ p(z|x)) = KL(N(0, 1) ‖ N(1.2, 0.2)) = ½(log 0.2 + (1 + 1.44)/0.2 − 1) = 4.80 nats, and the ELBO is −1.93 − 4.80 = −6.73.
-A KL to the prior of 0 does not make the bound tight: here all of the loss is in the fit.""",
+A KL to the prior of 0 does not make the bound tight: here all of the loss is in the log likelihood.""",
     hints=(
         "The gap is a KL: from which distribution to which?",
         "The posterior is N(1.2, 0.2). You need KL(N(0, 1) ‖ N(1.2, 0.2)).",
@@ -98,17 +97,21 @@ A KL to the prior of 0 does not make the bound tight: here all of the loss is in
 EVIDENCE = Exercise(
     name="evidence-by-sampling",
     title="Complete a function",
-    task="""$p(x) = \\mathbb E_{z\\sim p(z)}[p(x|z)]$ suggests a way round the ELBO: draw codes from the *prior* and average. Take the model of the lesson, $x|z \\sim \\mathcal N(wz, 0.25)$: standard deviation 0.5.
-Given the draws `z`, return for each `x` the *logarithm* of the averaged p(x|z). It should give a finite number also where every p(x|z) is too small for a floating-point number, and let the gradient through to `w`.""",
+    task="""$p(x) = \\mathbb E_{z\\sim p(z)}[p(x|z)]$ suggests a way round the ELBO: draw codes from the *prior* and average.
+Take the model of the lesson, $x|z \\sim \\mathcal N(wz, 0.25)$, whose standard deviation is 0.5.
+Given the draws `z`, return for each `x` the *logarithm* of the averaged p(x|z).
+It should give a finite number also where every p(x|z) is too small for a floating-point number, and let the gradient through to `w`.""",
     stub='''def log_evidence(x, z, w):
-    """x (B,), S draws z (S,) from the prior, w a number → the estimate of log p(x), (B,)."""
+    """x (B,), S draws z (S,) from the prior, w a tensor with one number → log p(x), (B,)."""
     ...''',
     answer="log_evidence",
     solution='''def log_evidence(x, z, w):
-    """x (B,), S draws z (S,) from the prior, w a number → the estimate of log p(x), (B,)."""
-    log_fit = torch.distributions.Normal(w * z, 0.5).log_prob(x.unsqueeze(-1))  # (B, S)
-    return log_fit.logsumexp(dim=-1) - math.log(len(z))''',
-    why="""`logsumexp` takes the largest term out before it exponentiates, so nothing underflows; the average needs the −log S. p(x|z) is averaged before the log is taken: the other order gives a bound.
+    """x (B,), S draws z (S,) from the prior, w a tensor with one number → log p(x), (B,)."""
+    likelihood = torch.distributions.Normal(w * z, 0.5)
+    log_likelihood = likelihood.log_prob(x.unsqueeze(-1))  # (B, S)
+    return log_likelihood.logsumexp(dim=-1) - math.log(len(z))''',
+    why="""`logsumexp` takes the largest term out before it exponentiates, so nothing underflows; the average needs the −log S.
+p(x|z) is averaged before the log is taken: the other order gives a bound.
 A finite number is not yet a good one: for an x that no draw explains, the estimate is far too low.""",
     hints=(
         "First a table (B, S) of log p(x|z): `x.unsqueeze(-1)` against `w * z`.",
@@ -149,25 +152,43 @@ A finite number is not yet a good one: for an x that no draw explains, the estim
     points=2,
 )
 
+_ELBO = '''def elbo(x, mu, log_sigma, eps, decode, noise_var):
+    """x (B, D); mu, log_sigma, eps (B, K) → one draw of the ELBO for each image, (B,)."""'''
+_Z = "mu + log_sigma.exp() * eps"
+
+
+def _elbo(z: str, value: str = "log_likelihood - kl") -> str:
+    """The same with another z, or another last line; log_ratio is log q(z|x) − log p(z) at this z."""
+    return f"""{_ELBO}
+    z = {z}
+    log_likelihood = torch.distributions.Normal(decode(z), noise_var**0.5).log_prob(x).sum(1)
+    kl = kl_to_standard(mu, log_sigma).sum(1)
+    log_ratio = (0.5 * z**2 - 0.5 * eps**2 - log_sigma).sum(1)
+    return {value}"""
+
+
 AT_THE_MEAN = Exercise(
     name="elbo-at-the-mean",
     title="Find the bug",
-    task="""This "ELBO" is computed without randomness, "because noise only blurs the number". On the slider's model, with q = N(1.2, 1), it reports −1.13 nats, and log p(x) is −1.93: no lower bound lies *above* what it bounds.
-Repair it, with the noise `eps` that it is given. (The ELBO's average over `eps` is −3.13 there.)""",
-    stub='''def elbo(x, mu, log_sigma, eps, decode, noise_var):
-    """x (B, D); mu, log_sigma, eps (B, K) → one draw of the ELBO for each image, (B,)."""
+    task="""This "ELBO" is computed without randomness, "because noise only blurs the number".
+On the slider's model, with q = N(1.2, 1), it reports −1.13 nats, and log p(x) is −1.93: no lower bound lies *above* what it bounds.
+Repair it, with the noise `eps` that it is given. A model will be trained with it, so gradients must reach `mu` and `log_sigma`.
+On the slider's model the average over `eps` is then −3.13.""",
+    stub=f'''{_ELBO}
     x_hat = decode(mu)
     squares = (x - x_hat) ** 2 / noise_var
-    fit = -0.5 * (squares + math.log(2 * math.pi * noise_var)).sum(dim=1)
-    return fit - kl_to_standard(mu, log_sigma).sum(dim=1)''',
+    log_likelihood = -0.5 * (squares + math.log(2 * math.pi * noise_var)).sum(dim=1)
+    return log_likelihood - kl_to_standard(mu, log_sigma).sum(dim=1)''',
     answer="elbo",
-    solution='''def elbo(x, mu, log_sigma, eps, decode, noise_var):
-    """x (B, D); mu, log_sigma, eps (B, K) → one draw of the ELBO for each image, (B,)."""
+    solution=f'''{_ELBO}
     x_hat = decode(mu + log_sigma.exp() * eps)
     squares = (x - x_hat) ** 2 / noise_var
-    fit = -0.5 * (squares + math.log(2 * math.pi * noise_var)).sum(dim=1)
-    return fit - kl_to_standard(mu, log_sigma).sum(dim=1)''',
-    why="""The fit is an average over z from q, not its value at the mean of q. In the linear model the difference is w²s²/(2σ²), here 1/(2 · 0.25) = 2 nats.
+    log_likelihood = -0.5 * (squares + math.log(2 * math.pi * noise_var)).sum(dim=1)
+    return log_likelihood - kl_to_standard(mu, log_sigma).sum(dim=1)''',
+    alternatives=(_elbo(_Z, "log_likelihood - log_ratio"),),
+    why="""The ELBO has an average of log p(x|z) over z from q, not its value at the mean of q.
+In the linear model the difference is w²σ²/(2σ_x²), here 1/(2 · 0.25) = 2 nats.
+To sample the KL as well, as log q(z|x) − log p(z) at the same z, would be right too: a draw of the ELBO with more noise.
 Trained on it, a decoder would never notice how wide q is: in the loss, only the KL depends on σ then, and it makes q as wide as the prior.""",
     hints=(
         "Which argument is never used?",
@@ -176,35 +197,35 @@ Trained on it, a decoder would never notice how wide q is: in the loss, only the
     ),
     mistakes=(
         Mistake(
-            "def elbo(x, mu, log_sigma, eps, decode, noise_var):\n    x_hat = decode(mu + log_sigma * eps)\n    fit = -0.5 * ((x - x_hat) ** 2 / noise_var + math.log(2 * math.pi * noise_var)).sum(1)\n    return fit - kl_to_standard(mu, log_sigma).sum(1)",
+            _elbo("mu + log_sigma * eps"),
             "`log_sigma` stands where σ should: the width of a draw would be negative for every σ below 1.",
         ),
         Mistake(
-            "def elbo(x, mu, log_sigma, eps, decode, noise_var):\n    x_hat = decode(mu + (0.5 * log_sigma).exp() * eps)\n    fit = -0.5 * ((x - x_hat) ** 2 / noise_var + math.log(2 * math.pi * noise_var)).sum(1)\n    return fit - kl_to_standard(mu, log_sigma).sum(1)",
+            _elbo("mu + (0.5 * log_sigma).exp() * eps"),
             "You read `log_sigma` as log σ², so z has standard deviation √σ, while the KL still charges for σ.",
         ),
         Mistake(
-            "def elbo(x, mu, log_sigma, eps, decode, noise_var):\n    x_hat = decode(mu + (2 * log_sigma).exp() * eps)\n    fit = -0.5 * ((x - x_hat) ** 2 / noise_var + math.log(2 * math.pi * noise_var)).sum(1)\n    return fit - kl_to_standard(mu, log_sigma).sum(1)",
+            _elbo("mu + (2 * log_sigma).exp() * eps"),
             "`(2 * log_sigma).exp()` is σ², and z = μ + σε takes the standard deviation σ.",
         ),
         Mistake(
-            "def elbo(x, mu, log_sigma, eps, decode, noise_var):\n    x_hat = decode(mu + log_sigma.exp() * eps)\n    fit = -0.5 * ((x - x_hat) ** 2 / noise_var + math.log(2 * math.pi * noise_var)).sum(1)\n    return fit + kl_to_standard(mu, log_sigma).sum(1)",
-            "z is right now, but the sign of the KL was right before: the ELBO is the fit *minus* the KL.",
+            _elbo(_Z, "log_likelihood + kl"),
+            "z is right now, but the sign of the KL was right before: the ELBO is the log likelihood *minus* the KL.",
         ),
         Mistake(
-            "def elbo(x, mu, log_sigma, eps, decode, noise_var):\n    x_hat = decode(eps)\n    fit = -0.5 * ((x - x_hat) ** 2 / noise_var + math.log(2 * math.pi * noise_var)).sum(1)\n    return fit - kl_to_standard(mu, log_sigma).sum(1)",
+            _elbo("eps"),
             "`eps` alone is a draw from the prior: the decoder dreams, and knows nothing of this image.",
         ),
         Mistake(
-            "def elbo(x, mu, log_sigma, eps, decode, noise_var):\n    x_hat = decode(mu + eps)\n    fit = -0.5 * ((x - x_hat) ** 2 / noise_var + math.log(2 * math.pi * noise_var)).sum(1)\n    return fit - kl_to_standard(mu, log_sigma).sum(1)",
-            "That is a draw from N(μ, 1): the width σ is missing, and with it the only way the fit can reward a narrow q.",
+            _elbo("mu + eps"),
+            "That is a draw from N(μ, 1): the width σ is missing, and with it the only way the log likelihood can reward a narrow q.",
         ),
         Mistake(
-            "def elbo(x, mu, log_sigma, eps, decode, noise_var):\n    x_hat = decode((mu + log_sigma.exp() * eps).detach())\n    fit = -0.5 * ((x - x_hat) ** 2 / noise_var + math.log(2 * math.pi * noise_var)).sum(1)\n    return fit - kl_to_standard(mu, log_sigma).sum(1)",
+            _elbo("(mu + log_sigma.exp() * eps).detach()"),
             "The values are right, but z was cut off from `mu` and `log_sigma`: an encoder would learn from the KL alone, which would soon be 0.",
         ),
         Mistake(
-            "def elbo(x, mu, log_sigma, eps, decode, noise_var):\n    x_hat = decode(mu + log_sigma.exp() * eps)\n    fit = -0.5 * ((x - x_hat) ** 2 / noise_var + math.log(2 * math.pi * noise_var)).sum(1)\n    return (fit - kl_to_standard(mu, log_sigma).sum(1)).mean()",
+            _elbo(_Z, "(log_likelihood - kl).mean()"),
             "z is right now. But the mean over images comes later: one value for each is wanted.",
         ),
     ),
@@ -215,16 +236,18 @@ Trained on it, a decoder would never notice how wide q is: in the loss, only the
 NOT_THE_EVIDENCE = Exercise(
     name="not-the-evidence",
     title="Recognise a wrong identity",
-    task="""Somebody reports the evidence of a trained VAE: "log p(x) = ELBO + KL(q(z|x) ‖ p(z)), and my loss has both terms." What is this number really?
+    task="""Somebody reports the evidence of a trained VAE: "log p(x) = ELBO + KL(q(z|x) ‖ p(z)), and my loss has both terms."
+What is this number really?
 
 - `"a"`: the evidence log p(x), exactly as this lesson proves
-- `"b"`: the expected fit 𝔼[log p(x|z)] over z from q(z|x), no bound in either direction
+- `"b"`: the expected log likelihood 𝔼[log p(x|z)] over z from q(z|x), no bound in either direction
 - `"c"`: still a lower bound on log p(x), only tighter than the ELBO
 - `"d"`: an upper bound on log p(x)""",
     stub="number = ...",
     answer="number",
     solution='number = "b"',
-    why="ELBO = 𝔼[log p(x|z)] − KL(q ‖ p(z)): adding this KL back leaves the fit. The gap is another KL, to the posterior p(z|x), which the loss does not contain.",
+    why="""ELBO = 𝔼[log p(x|z)] − KL(q ‖ p(z)): adding this KL back leaves the expected log likelihood.
+The gap is another KL, to the posterior p(z|x), which the loss does not contain.""",
     hints=(
         "Write out the ELBO's two terms, and add the KL.",
         "To tell b, c and d apart, try two q on the slider's model (log p(x) = −1.93): the posterior, and the prior.",

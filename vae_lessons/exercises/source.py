@@ -45,12 +45,12 @@ class Function:
 
 def draws(generator: torch.Generator, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """Fresh standard normal numbers, rounded so that they can be copied by hand."""
-    return torch.randn(*shape, generator=generator, dtype=dtype).round(decimals=2)
+    return torch.randn(shape, generator=generator, dtype=dtype).round(decimals=2)
 
 
 def shares(generator: torch.Generator, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """Fresh numbers between 0 and 1, rounded likewise."""
-    return torch.rand(*shape, generator=generator, dtype=dtype).round(decimals=2)
+    return torch.rand(shape, generator=generator, dtype=dtype).round(decimals=2)
 
 
 @dataclass(frozen=True)
