@@ -78,19 +78,20 @@ def _tolerance(*values: Any) -> tuple[float, float]:
     return (1e-6, 1e-8) if dtypes == {torch.float64} else (2e-4, 2e-5)
 
 
-def first_difference(given: Any, wanted: Any) -> str | None:
+def first_difference(given: Any, wanted: Any, part: str = "") -> str | None:
     """Two results of the same kind, with so many digits that they look different; of large ones an entry."""
     if close(given, wanted):
         return None
     if isinstance(wanted, tuple):
-        parts = enumerate(map(first_difference, given, wanted), start=1)
-        return next(f"part {number} is wrong: {problem}" for number, problem in parts if problem)
+        names = [f"part {number}" for number in range(1, len(wanted) + 1)]
+        return next(filter(None, map(first_difference, given, wanted, names)))
     one, two = (np.asarray(plain(each), dtype=float) for each in (given, wanted))
     if one.size <= SMALL:
-        return "it returned {} where {} is right.".format(*told_apart(one, two))
-    place = worst(one, two)
-    texts = told_apart(one[place], two[place])
-    return "entry [{}] of what it returned is {} where {} is right.".format(", ".join(map(str, place)), *texts)
+        what, place = f"{part} is" if part else "it returned", ()
+    else:
+        place = worst(one, two)
+        what = f"entry {list(place)} of {part or 'what it returned'} is"
+    return "{} {} where {} is right.".format(what, *told_apart(one[place], two[place]))
 
 
 def same_gradients(one: Sequence[Tensor | None], two: Sequence[Tensor | None]) -> bool:

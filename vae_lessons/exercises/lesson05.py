@@ -1,43 +1,42 @@
 """Exercises of notebook 05, the reference VAE."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake
+from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake, draws, shares
+from vae_lessons.exercises.wording import as_code
 from vae_lessons.model import reference_vae
+from vae_lessons.torch_state import seeded
 
-SETUP = """import math
+SETUP = "import torch"
 
-import torch
-
-from vae_lessons.gaussian import kl_to_standard"""
-
-N_PIXELS = 6
+N_PIXELS = 3
 
 
-def _model(generator: torch.Generator, n_latents: int, dtype: torch.dtype = torch.float32) -> nn.Module:
-    """A small VAE with large weights, so that its decoder is far from linear."""
-    with torch.random.fork_rng(devices=[]):  # the learner's random numbers stay as they are
+def small_vae(n_latents: int, seed: int, dtype: torch.dtype = torch.float32) -> nn.Module:
+    """A VAE for images of 3 pixels, with large weights, so that its decoder is far from linear."""
+    with seeded(seed):
         model = reference_vae(N_PIXELS, n_latents, n_hidden=20)
-    for weights in model.parameters():
-        weights.data = 0.4 * torch.randn(weights.shape, generator=generator)
+        for weights in model.parameters():
+            weights.data = 0.4 * torch.randn(weights.shape)
+    model.code = f"small_vae({n_latents}, {seed}{'' if dtype == torch.float32 else f', {dtype}'})"
     return model.to(dtype)
-
-
-def _images(generator: torch.Generator, n: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    return torch.rand(n, N_PIXELS, generator=generator, dtype=dtype)
 
 
 EXCHANGE = Exercise(
     name="vae-exchange-rate",
     title="Predict a number",
-    task="""With `noise_var=0.03`, one more latent would cost 1.5 nats per image. By how much must it lower the squared error of an image (summed over
-its pixels) for the ELBO to stay as it is?""",
+    task="""With `noise_var=0.03`, one more latent would cost 1.5 nats per image.
+By how much must it lower the squared error of an image, summed over its pixels, for the ELBO to stay as it is?""",
     stub="less_error = ...",
     answer="less_error",
     solution="""noise_var, price = 0.03, 1.5
 less_error = price * 2 * noise_var""",
-    why="log p(x|z) contains −‖x − x̂‖²/(2σ_x²), so one nat buys 2σ_x² = 0.06 squared pixels: 1.5 nats must buy 0.09. The other term of log p(x|z) does not change. This is what “exchange rate” means: with a larger `noise_var`, the same latent would have to remove more error.",
+    why="""log p(x|z) contains −‖x − x̂‖²/(2σ_x²), so one nat buys 2σ_x² = 0.06 squared pixels: 1.5 nats must buy 0.09.
+The other term of log p(x|z) does not change. This is what “exchange rate” means:
+with a larger `noise_var`, the same latent would have to remove more error.""",
     hints=(
         "The ELBO is log p(x|z) − KL. The KL rises by 1.5; by how much must log p(x|z) rise?",
         "Only −‖x − x̂‖²/(2σ_x²) depends on the error. How much less error makes it 1.5 larger?",
@@ -70,14 +69,19 @@ less_error = price * 2 * noise_var""",
 
 
 def _pairs_of_images(generator: torch.Generator) -> list[Case]:
-    def case(label: str, n_latents: int, steps: int, dtype: torch.dtype = torch.float32) -> Case:
-        model = _model(generator, n_latents, dtype)
-        return Case(label, (model, _images(generator, 1, dtype), _images(generator, 1, dtype), steps))
+    """model, x_a, x_b, steps."""
+
+    def case(label: str, n_latents: int, steps: int, dtype: torch.dtype = torch.float32, seed: int | None = None) -> Case:
+        seed = int(torch.randint(2**31, (1,), generator=generator)) if seed is None else seed
+        x_a, x_b = (shares(generator, 1, N_PIXELS, dtype=dtype) for _ in range(2))
+        before = "from vae_lessons.exercises.lesson05 import small_vae"
+        return Case(label, (small_vae(n_latents, seed, dtype), x_a, x_b, steps), before)
 
     return [
-        case("5 steps with 3 latents", 3, 5),
-        case("11 steps with one latent", 1, 11),
+        case("3 steps with one latent", 1, 3, seed=0),
         case("2 steps, the two ends", 2, 2),
+        case("11 steps with one latent", 1, 11),
+        case("5 steps with 3 latents", 3, 5),
         case("double precision", 4, 9, torch.float64),
     ]
 
@@ -85,9 +89,10 @@ def _pairs_of_images(generator: torch.Generator) -> list[Case]:
 INTERPOLATE = Exercise(
     name="vae-interpolate",
     title="Complete a function",
-    task="""What lies between a 3 and an 8? Encode both images, walk from the mean code μ of the first to that of the second in a straight line, and
-decode every point of it: `steps` points at equal distances, both ends included, no noise.
-`model.encode(x)` returns μ and log σ, `model.decode(z)` the images. When it is right, try it on the model you trained above.""",
+    task="""What lies between two images? Encode both, walk from the mean code μ of the first to that of the second in a straight line,
+and decode every point of it: `steps` points at equal distances, both ends included, no noise.
+`model.encode(x)` returns μ and log σ, `model.decode(z)` the images.
+When it is right, try it on the model you trained above, from a 3 to an 8: `digits().x[3:4]` is a 3, and `digits().x[8:9]` is an 8.""",
     stub='''def interpolate(model, x_a, x_b, steps):
     """x_a, x_b (1, D) → the decoded line between their mean codes, (steps, D)."""
     ...''',
@@ -98,11 +103,11 @@ decode every point of it: `steps` points at equal distances, both ends included,
     mu_b, _ = model.encode(x_b)
     t = torch.linspace(0, 1, steps, dtype=mu_a.dtype).unsqueeze(1)
     return model.decode(mu_a + t * (mu_b - mu_a))''',
-    why="""The column t (steps, 1) and the codes (1, K) broadcast to (steps, K), a batch for the decoder. The line is straight among the codes and
-bent among the images: a straight line among the images would fade one out and the other in.
+    why="""The column t (steps, 1) and the codes (1, K) broadcast to (steps, K), a batch for the decoder.
+The line is straight among the codes and bent among the images: a straight line among the images would fade one out and the other in.
 A smooth walk shows that the decoder has no gaps on this line. It says nothing about likelihood.""",
     hints=(
-        "Three steps: two mean codes (`encode` alone: `model(x)` would draw noise); the points between them, (steps, K); one call of the decoder.",
+        "Three steps: two mean codes, by `encode`, since `model(x)` would draw noise; the points between them, (steps, K); one call of the decoder.",
         "`t = torch.linspace(0, 1, steps).unsqueeze(1)` has shape (steps, 1) and broadcasts against μ of shape (1, K).",
         "Decode `mu_a + t * (mu_b - mu_a)`, with `mu_a, _ = model.encode(x_a)`.",
     ),
@@ -155,92 +160,124 @@ A smooth walk shows that the decoder has no gaps on this line. It says nothing a
 )
 
 
-def _evaluations(generator: torch.Generator) -> list[Case]:
-    """model, x, eps, noise_var."""
+def _encoders(generator: torch.Generator) -> list[Case]:
+    """hidden, head_mu, head_log_sigma, three linear layers, and x (B, D)."""
 
-    def case(label: str, n: int, n_latents: int, noise_var: float, dtype: torch.dtype = torch.float32) -> Case:
-        eps = torch.randn(n, n_latents, generator=generator, dtype=dtype)
-        return Case(label, (_model(generator, n_latents, dtype), _images(generator, n, dtype), eps, noise_var))
+    def layer(n_in: int, n_out: int, dtype: torch.dtype = torch.float32) -> nn.Module:
+        weight, bias = draws(generator, n_out, n_in, dtype=dtype), draws(generator, n_out, dtype=dtype)
+        return Affine(weight, bias)
 
-    last = case("an input that wants gradients", 3, 2, 0.5)
-    last.args[1].requires_grad_()
+    def case(label: str, b: int, d: int, h: int, k: int, dtype: torch.dtype = torch.float32) -> Case:
+        layers = layer(d, h, dtype), layer(h, k, dtype), layer(h, k, dtype)
+        return Case(label, (*layers, shares(generator, b, d, dtype=dtype)), BEFORE)
+
+    one, minus = torch.tensor([[1.0]]), torch.tensor([[-2.0]])
+    start, low = torch.tensor([0.5]), torch.tensor([-10.0])
+    x = torch.tensor([[0.25], [1.0]])
     return [
-        case("a batch of 5 with 3 latents", 5, 3, 0.3),
-        case("a batch of one", 1, 4, 1.0),
-        case("double precision", 4, 2, 0.03, torch.float64),
-        last,
+        Case("an encoder whose two heads are negative", (Affine(one, start), *2 * [Affine(minus, start)], x), BEFORE),
+        Case("an encoder whose two heads are positive", (Affine(one, start), *2 * [Affine(one, start)], x), BEFORE),
+        Case("an encoder whose hidden unit is off", (Affine(one, low), *2 * [Affine(minus, start)], x), BEFORE),
+        Case("heads with very large outputs", (Affine(100 * one, start), *2 * [Affine(minus, low)], x), BEFORE),
+        case("one image with 3 hidden units and 2 latents", 1, 4, 3, 2),
+        case("5 images with 6 hidden units and 2 latents", 5, 2, 6, 2),
+        case("double precision", 3, 2, 4, 3, torch.float64),
     ]
 
 
-_ELBO = "fit - kl_to_standard(mu, log_sigma).sum(1)"
-_HEAD = """def elbo_per_image(model, x, eps, noise_var):
-    mu, log_sigma = model.encode(x)
-"""
-_TAIL = f"""
-    error = ((x - x_hat) ** 2).sum(1)
-    fit = -error / (2 * noise_var) - x.shape[1] / 2 * math.log(2 * math.pi * noise_var)
-    return {_ELBO}"""
+BEFORE = "from vae_lessons.exercises.lesson05 import Affine"
 
-AT_MEAN_BUG = Exercise(
-    name="vae-elbo-bug",
+
+class Affine(nn.Linear):
+    """A linear layer with given weight (K, F) and bias (K,)."""
+
+    def __init__(self, weight: Tensor, bias: Tensor):
+        super().__init__(weight.shape[1], weight.shape[0])
+        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+        self.code = f"Affine({as_code(weight)}, {as_code(bias)})"
+
+
+def _encode(mu: str, log_sigma: str, h: str = "torch.relu(hidden(x))") -> str:
+    return f"""def encode(hidden, head_mu, head_log_sigma, x):
+    h = {h}
+    return {mu}, {log_sigma}"""
+
+
+_MU, _LOG_SIGMA = "head_mu(h)", "head_log_sigma(h)"
+
+RELU_BUG = Exercise(
+    name="vae-relu-bug",
     title="Find the bug",
-    task="""A colleague evaluates the model of this lesson with the function below and reports an ELBO about 4 nats higher than yours, on the same
-test images. It does not go away with more images. Repair the function: it should estimate the ELBO of each image from one draw of z, made with the
-noise `eps`.""",
-    stub='''def elbo_per_image(model, x, eps, noise_var):
-    """The ELBO of each image of x (B, D) with noise eps (B, K), in nats: (B,)."""
-    mu, log_sigma = model.encode(x)
-    x_hat = model.decode(mu)
-    error = ((x - x_hat) ** 2).sum(1)
-    fit = -error / (2 * noise_var) - x.shape[1] / 2 * math.log(2 * math.pi * noise_var)
-    return fit - kl_to_standard(mu, log_sigma).sum(1)''',
-    answer="elbo_per_image",
-    solution='''def elbo_per_image(model, x, eps, noise_var):
-    """The ELBO of each image of x (B, D) with noise eps (B, K), in nats: (B,)."""
-    mu, log_sigma = model.encode(x)
-    x_hat = model.decode(mu + log_sigma.exp() * eps)
-    error = ((x - x_hat) ** 2).sum(1)
-    fit = -error / (2 * noise_var) - x.shape[1] / 2 * math.log(2 * math.pi * noise_var)
-    return fit - kl_to_standard(mu, log_sigma).sum(1)''',
-    why="""The first term of the ELBO is an average over q(z|x). At z = μ the fit is that of a code without any noise, which would cost infinitely
-many nats, while the KL charged is that of the wide q. The number is no lower bound on log p(x).
-Reconstructions may be drawn at z = μ; an ELBO may not be computed there.""",
+    task="""A colleague wrote the encoder as below. It trains without an error, but with the settings of this lesson the ELBO on test images
+is about −1 nat, where yours is about 23.
+In the map of codes all images lie in one quarter of the plane, and no image is known to better than σ = 1 in any latent.
+Repair it. The three layers are linear ones, as in the lesson: the encoder's, and the two heads.""",
+    stub='''def encode(hidden, head_mu, head_log_sigma, x):
+    """Three linear layers and x (B, D) → mu and log_sigma of q(z|x), (B, K) each."""
+    h = torch.relu(hidden(x))
+    mu = torch.relu(head_mu(h))
+    log_sigma = torch.relu(head_log_sigma(h))
+    return mu, log_sigma''',
+    answer="encode",
+    solution='''def encode(hidden, head_mu, head_log_sigma, x):
+    """Three linear layers and x (B, D) → mu and log_sigma of q(z|x), (B, K) each."""
+    h = torch.relu(hidden(x))
+    mu = head_mu(h)
+    log_sigma = head_log_sigma(h)
+    return mu, log_sigma''',
+    why="""A mean may be negative, and so may the logarithm of a width. ReLU cuts both off at 0.
+So no code can have a negative coordinate, though the prior puts half of its mass there, and no σ can be below 1, the width of the prior.
+A latent can then say where an image lies only by a mean far from 0, which is expensive, and some latents die altogether.
+The ReLU inside the encoder is another matter: without it two linear layers would be one.
+Public code has this bug often, because "a layer and its ReLU" is written by habit.""",
     hints=(
-        "Nothing is wrong with the last three lines. Over what is the first term of the ELBO averaged, and what stands there instead?",
-        "`eps` is an argument, but no line uses it: the decoder sees μ in place of a draw of z.",
-        "Decode z = μ + σε. The encoder returns log σ.",
+        "What do the two complaints have in common? Which values can μ take here, and which can log σ take?",
+        "σ = 1 is log σ = 0. Which function never returns less than 0?",
+        "`head_mu(h)` and `head_log_sigma(h)`, as they are. The ReLU of the hidden layer stays.",
     ),
     mistakes=(
         Mistake(
-            f"{_HEAD}    x_hat = model.decode(mu){_TAIL}",
-            "It does what it did before: the decoder still sees μ itself, and no draw of z.",
+            _encode(_MU, "torch.relu(head_log_sigma(h))"),
+            "The means are right now. But log σ still cannot be negative, so no σ is below 1.",
         ),
         Mistake(
-            f"{_HEAD}    x_hat = model.decode(mu + log_sigma * eps){_TAIL}",
-            "You multiply the noise by log σ. The head returns a logarithm, which may be negative; σ is its exponential.",
+            _encode("torch.relu(head_mu(h))", _LOG_SIGMA),
+            "The widths are right now. But a mean may be negative as well: half of the prior lies there.",
         ),
         Mistake(
-            f"{_HEAD}    x_hat = model.decode(mu + (log_sigma / 2).exp() * eps){_TAIL}",
-            "You read the second head as log σ². Here it is log σ, so the ½ in the exponent is one too many, and the KL is that of another q.",
+            _encode(_MU, _LOG_SIGMA, h="hidden(x)"),
+            "The heads are right now. But the ReLU of the hidden layer is gone too: linear layers in a row are only one linear layer.",
         ),
         Mistake(
-            f"{_HEAD}    x_hat = model.decode(mu + (2 * log_sigma).exp() * eps){_TAIL}",
-            "You multiply the noise by σ². A normal variable of variance σ² is μ + σε.",
+            _encode("torch.relu(head_mu(h))", "torch.relu(head_log_sigma(h))", h="hidden(x)"),
+            "You took away the one ReLU that belongs there: the hidden layer needs it, the heads do not.",
         ),
         Mistake(
-            f"{_HEAD}    x_hat = model.decode(mu + eps){_TAIL}",
-            "You add noise of standard deviation 1 to every code. That of q(z|x) has standard deviation σ.",
+            _encode(_MU, "head_log_sigma(h).exp()"),
+            "The second result is σ now. The head returns a logarithm, and log σ is what is asked for.",
         ),
         Mistake(
-            f"{_HEAD}    x_hat = model.decode(eps){_TAIL}",
-            "You decode the noise itself, a draw from the prior: the picture then knows nothing about x, and the fit is far too low.",
+            _encode(_MU, "torch.nn.functional.softplus(head_log_sigma(h))"),
+            "Softplus makes it positive again. That would suit a σ; a logarithm of σ needs no such help.",
         ),
         Mistake(
-            f"{_HEAD}    x_hat = model.decode(mu + log_sigma.exp() * eps){_TAIL}".replace(_ELBO, f"({_ELBO}).mean()"),
-            "The draw of z is right now. But one ELBO for each image is wanted, and you average over the batch.",
+            _encode("torch.tanh(head_mu(h))", "torch.tanh(head_log_sigma(h))"),
+            "tanh lets both be negative, but keeps them between −1 and 1. Heads are plain linear layers.",
+        ),
+        Mistake(
+            _encode("torch.tanh(head_mu(h))", _LOG_SIGMA),
+            "The widths are right. But tanh keeps every mean between −1 and 1, which a third of the prior's draws exceed.",
+        ),
+        Mistake(
+            _encode("torch.nn.functional.leaky_relu(head_mu(h))", "torch.nn.functional.leaky_relu(head_log_sigma(h))"),
+            "A leaky ReLU lets a little through below 0, which hides the bug. Heads are plain linear layers.",
+        ),
+        Mistake(
+            _encode(_LOG_SIGMA, _MU),
+            "Both are right, but in the wrong order: the mean comes first, then log σ.",
         ),
     ),
-    cases=_evaluations,
+    cases=_encoders,
     points=2,
 )
 
@@ -249,24 +286,37 @@ def _data_sets(generator: torch.Generator) -> list[Case]:
     """x, n_test, generator."""
 
     def case(label: str, shape: tuple[int, ...], n_test: int, dtype: torch.dtype = torch.float32) -> Case:
-        x = torch.rand(shape, generator=generator, dtype=dtype)
+        x = torch.arange(shape[0] * shape[1]).reshape(shape).to(dtype)  # no two images are alike
         seed = int(torch.randint(2**31, (1,), generator=generator))
         return Case(label, (x, n_test, torch.Generator().manual_seed(seed)))
 
     return [
-        case("12 images, 4 of them for testing", (12, 3), 4),
+        case("6 images, 3 of them for testing", (6, 1), 3),
+        case("no test images at all", (7, 1), 0),
+        case("nothing but test images", (5, 2), 5),
+        case("60 images, 30 of them for testing", (60, 1), 30),
         case("20 images, 15 of them for testing", (20, 2), 15),
-        case("no test images at all", (7, 2), 0),
         case("double precision", (9, 1), 3, torch.float64),
     ]
+
+
+def _facts(args: tuple[Any, ...], parts: tuple[Tensor, Tensor]) -> dict[str, Any]:
+    """What a split has to have, whatever way the images are shuffled."""
+    everything, in_train, in_test = (set(map(tuple, images.tolist())) for images in (args[0], *parts))
+    first = set(map(tuple, args[0][: args[1]].tolist()))
+    return {
+        "the number of images in both parts is": len(in_train & in_test),
+        "the number of images in neither part is": len(everything - in_train - in_test),
+        "shuffled before the cut:": len(everything) < 60 or first not in (in_test, everything - in_test),
+    }
 
 
 SPLIT_BUG = Exercise(
     name="vae-split-bug",
     title="Find the bug",
-    task="""This function sets test images aside, with sizes as they should be, and both parts well shuffled. With it, though, most of the gap between
-training ELBO and test ELBO closes, and the model is no better. Repair it: no image may be in both parts. The test images are the first `n_test` of
-the shuffled order, the training images the rest of it.""",
+    task="""This function sets test images aside, with sizes as they should be, and both parts well shuffled.
+With it, though, most of the gap between training ELBO and test ELBO closes, and the model is no better.
+Repair it: no image may be in both parts. Shuffle with `generator` and with nothing else, so that the same seed gives the same split.""",
     stub='''def split_off(x, n_test, generator):
     """x (N, D) → training images (N − n_test, D) and test images (n_test, D)."""
     test = x[torch.randperm(len(x), generator=generator)[:n_test]]
@@ -306,23 +356,24 @@ Shuffle once, then cut: that is what `split` does.""",
         Mistake(
             """def split_off(x, n_test, generator):
     return x[n_test:], x[:n_test]""",
-            "No overlap any more, but no shuffling either. Files are often sorted, by class or by writer: the model would then be tested on other digits than it has seen.",
+            "No overlap any more, but no shuffling either. Files are often sorted, by class or by writer: the model would then be tested on other digits than it was trained on.",
         ),
         Mistake(
             """def split_off(x, n_test, generator):
     order = torch.randperm(len(x), generator=generator)
     return x[order[:n_test]], x[order[n_test:]]""",
-            "The two are exchanged: the training part comes first in the result, and the first `n_test` of the order are for testing.",
+            "The two are exchanged: the training part comes first in the result, then the `n_test` images for testing.",
         ),
         Mistake(
             """def split_off(x, n_test, generator):
     order = torch.randperm(len(x), generator=generator)
     return x[order[:-n_test]], x[order[-n_test:]]""",
-            "You cut the test part from the end of the order. That is a clean split, except with `n_test=0`: −0 is 0, so all images land in the test part and none in the other. Cut it from the start, as the task says.",
+            "You cut the test part from the end of the order. That is a clean split, except with `n_test=0`: −0 is 0, so all images land in the test part and none in the other. Cut it from the start.",
         ),
     ),
     cases=_data_sets,
+    facts=_facts,
     points=1,
 )
 
-LESSON = Lesson("05", SETUP, (EXCHANGE, INTERPOLATE, AT_MEAN_BUG, SPLIT_BUG))
+LESSON = Lesson("05", SETUP, (EXCHANGE, INTERPOLATE, RELU_BUG, SPLIT_BUG))
