@@ -179,7 +179,7 @@ def test_the_reference_vae_trains_there_too(x):
 
 
 BAD = {
-    "flat": ({"x": torch.ones(64)}, ValueError, "x must have 2 dimensions"),
+    "flat": ({"x": torch.ones(64)}, ValueError, r"x must have shape \(N, D\)"),
     "integers": ({"x": torch.ones(4, 64, dtype=torch.int64)}, TypeError, "x must be a floating-point tensor"),
     "no noise": ({"noise_var": 0.0}, ValueError, "noise_var must be positive, got 0"),
     "lr": ({"lr": -1.0}, ValueError, "lr must be positive, got -1"),

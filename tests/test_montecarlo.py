@@ -112,14 +112,13 @@ def test_what_is_no_polynomial_is_refused():
         sym.expectation(sp.log(sym.z))
 
 
-@pytest.mark.parametrize("samples", [torch.ones(1), torch.tensor(1.0)])
-def test_one_draw_has_no_standard_error(samples):
+def test_one_draw_has_no_standard_error():
     with pytest.raises(ValueError, match="at least 2 draws"):
-        estimate(samples)
+        estimate(torch.ones(1))
 
 
 def test_noise_of_the_wrong_shape_is_named():
-    with pytest.raises(ValueError, match=r"eps must have shape \(S, \*\(\)\), got \(3, 2\)"):
+    with pytest.raises(ValueError, match=r"eps must have shape \(S\), S times that of mu, got \(3, 2\)"):
         log_ratio(*gaussian(0.0, 1.0), noise(3, 2))
 
 

@@ -154,7 +154,7 @@ BAD = {
     "unsorted": (lambda: sp.kl_per_latent([1.0, 2.0], 1.0, 1), "largest first"),
     "negative": (lambda: sp.kl_per_latent([1.0, -2.0], 1.0, 1), "largest first"),
     "too many latents": (lambda: sp.kl_per_latent([1.0], 1.0, 2), "n_latents must lie between 1 and D = 1, got 2"),
-    "one row": (lambda: sp.data_spectrum(np.ones(3)), "x must have 2 dimensions"),
+    "one row": (lambda: sp.data_spectrum(np.ones(3)), r"x must have shape \(N, D\)"),
     "NaN data": (lambda: sp.data_spectrum(np.full((2, 2), np.nan)), "x must be finite"),
     "nothing discarded": (lambda: sp.ppca_noise_var([1.0], 1), "n_latents must leave"),
     "no noise": (lambda: sp.thresholds([1.0], -1.0), "noise_var must be positive, got -1"),

@@ -5,11 +5,20 @@ Shapes: S draws of z, B examples, D pixels, K latents.
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 
 import torch
 from torch import Tensor
 
-from vae_lessons.checks import check_count, check_tensor
+from vae_lessons.checks import (
+    check_alike,
+    check_count,
+    check_draws,
+    check_input,
+    check_number,
+    check_tensor,
+    check_type,
+)
 from vae_lessons.gaussian import kl_to_standard
 from vae_lessons.model import LatentGaussian, reparameterize
 from vae_lessons.montecarlo import log_ratio
@@ -26,7 +35,18 @@ def elbo_of_posterior(
         x: (B, D).
         mu, log_sigma: (B, K), from an encoder or anywhere else.
         eps: (S, B, K), standard normal.
+        noise_var: σ_x² > 0, one number.
+
+    Raises:
+        TypeError, ValueError: other shapes or dtypes, NaN or infinite, noise_var ≤ 0.
     """
+    _check_model_and_images(model, x)
+    check_alike("(B, K)", mu=mu, log_sigma=log_sigma)
+    check_input("mu", mu, model, model.n_latents, "(B, K)")
+    if len(mu) != len(x):
+        raise ValueError(f"mu must have a row for each of {len(x)} images, got shape {tuple(mu.shape)}")
+    check_draws("eps", eps, "mu", mu)
+    check_number("noise_var", noise_var, above=0)
     z = reparameterize(mu.expand_as(eps), log_sigma.expand_as(eps), eps)
     log_likelihood = gaussian_log_likelihood(x.expand(len(eps), *x.shape), model.decode(z), noise_var)
     return log_likelihood.mean(0) - kl_to_standard(mu, log_sigma).sum(-1)
@@ -37,16 +57,30 @@ def improve_posterior(
 ) -> tuple[Tensor, Tensor]:
     """Gradient ascent on the ELBO of each image alone, decoder frozen, from the encoder's q(z|x) (notebook 03).
 
+    Ctrl-C ends it early and keeps what was found.
+
+    Args:
+        x: (B, D), of the model's dtype.
+        noise_var: σ_x² > 0, one number.
+        steps, n_samples: of Adam, and of z in each step.
+
     Returns:
         mu, log_sigma, each (B, K): the best Gaussian found for each image.
+
+    Raises:
+        TypeError, ValueError: other shapes or dtypes, NaN or infinite, noise_var ≤ 0, counts below 1.
     """
+    _check_model_and_images(model, x)
+    check_number("noise_var", noise_var, above=0)
     check_count("steps", steps)
+    check_count("n_samples", n_samples)
+    check_count("seed", seed, at_least=0)
     with torch.no_grad():
         start = model.encode(x)
     mu, log_sigma = (t.detach().clone().requires_grad_() for t in start)
     generator = torch.Generator(x.device).manual_seed(seed)
     optimizer = torch.optim.Adam([mu, log_sigma], lr=0.02)
-    with threads(1):
+    with threads(1), suppress(KeyboardInterrupt):
         for _ in range(steps):
             eps = torch.randn(n_samples, *mu.shape, generator=generator, dtype=x.dtype, device=x.device)
             loss = -elbo_of_posterior(model, x, mu, log_sigma, eps, noise_var).sum()
@@ -69,12 +103,21 @@ def log_importance_weights(
             `bernoulli_log_likelihood`, or ``partial(gaussian_log_likelihood, noise_var=0.03)``.
 
     Raises:
-        TypeError, ValueError: see `montecarlo.log_ratio` and `log_likelihood`.
+        TypeError, ValueError: other shapes or dtypes, NaN or infinite; `log_likelihood` is no function, or
+            returns anything but (S, B).
     """
+    _check_model_and_images(model, x)
+    if not callable(log_likelihood):
+        raise TypeError(f"log_likelihood must be a function, got {type(log_likelihood).__name__}")
     mu, log_sigma = model.encode(x)
     log_ratios = log_ratio(mu, log_sigma, eps).sum(-1)
     x_hat = model.decode(reparameterize(mu.expand_as(eps), log_sigma.expand_as(eps), eps))
-    return log_likelihood(x.expand_as(x_hat), x_hat) - log_ratios
+    log_likelihoods = log_likelihood(x.expand_as(x_hat), x_hat)
+    check_type("what log_likelihood returns", log_likelihoods, Tensor)
+    if log_likelihoods.shape != log_ratios.shape:
+        wanted, got = tuple(log_ratios.shape), tuple(log_likelihoods.shape)
+        raise ValueError(f"log_likelihood must return shape {wanted}, one number for each image and draw, got {got}")
+    return log_likelihoods - log_ratios
 
 
 def importance_bound(log_weights: Tensor) -> Tensor:
@@ -88,6 +131,15 @@ def importance_bound(log_weights: Tensor) -> Tensor:
 
     Returns:
         Tensor (...).
+
+    Raises:
+        TypeError, ValueError: not floating point, no dimension S, empty, NaN or infinite.
     """
-    check_tensor("log_weights", log_weights)
+    check_tensor("log_weights", log_weights, "(S, ...)")
     return log_weights.logsumexp(0) - math.log(len(log_weights))
+
+
+def _check_model_and_images(model: LatentGaussian, x: Tensor) -> None:
+    """Raise unless x is a batch (B, D) that this VAE can encode."""
+    check_type("model", model, LatentGaussian)
+    check_input("x", x, model, model.n_pixels)

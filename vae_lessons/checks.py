@@ -5,25 +5,39 @@ nothing is silently broadcast, clipped or turned into NaN.
 """
 
 import math
-from numbers import Real
+from collections.abc import Collection, Sequence
+from numbers import Integral, Real
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+DTYPES = (torch.float32, torch.float64)
 
 
-def check_tensor(name: str, value: Tensor, ndim: int | None = None) -> None:
-    """Raise unless `value` is a non-empty, finite, floating-point tensor (of `ndim` dimensions).
+def check_type(name: str, value: object, kind: type) -> None:
+    """Raise a TypeError unless `value` is a `kind`."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be a {kind.__name__}, got {type(value).__name__}")
+
+
+def check_tensor(name: str, value: Tensor, shape: str = "(...)") -> None:
+    """Raise unless `value` is a non-empty, finite tensor of floating point.
+
+    Args:
+        shape: its dimensions, a letter each: "(B, D)" stands for two, "(..., B, D)" or "(S, B, ...)" for two or more.
 
     Raises:
-        TypeError: not a tensor, or not floating point (integers would round silently).
+        TypeError: not a tensor, or neither float32 nor float64 (integers would round silently).
         ValueError: empty, NaN or infinite, or the wrong number of dimensions.
     """
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor, got {type(value).__name__}")
-    if not value.is_floating_point():
-        raise TypeError(f"{name} must be a floating-point tensor, got {value.dtype}")
-    if ndim is not None and value.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} dimensions, got shape {tuple(value.shape)}")
+    if value.dtype not in DTYPES:
+        raise TypeError(f"{name} must be a floating-point tensor, float32 or float64, got {value.dtype}")
+    if shape != "(...)" and not _has_shape(value.ndim, shape):
+        raise ValueError(f"{name} must have shape {shape}, got {tuple(value.shape)}")
     if value.numel() == 0:
         raise ValueError(f"{name} must not be empty, got shape {tuple(value.shape)}")
     # one cheap pass first: a finite sum has finite terms, but large terms can overflow their sum
@@ -31,18 +45,84 @@ def check_tensor(name: str, value: Tensor, ndim: int | None = None) -> None:
         raise ValueError(f"{name} must be finite, got NaN or infinite entries")
 
 
-def check_alike(**tensors: Tensor) -> None:
-    """Check every tensor, and that all have one shape and one dtype: nothing is broadcast."""
-    for name, value in tensors.items():
-        check_tensor(name, value)
+def _has_shape(ndim: int, shape: str) -> bool:
+    """Whether so many dimensions fit "(B, D)" or "(..., B, D)"."""
+    letters = shape.strip("(,)").split(", ")
+    return ndim >= len(letters) - 1 if "..." in letters else ndim == len(letters)
+
+
+def check_alike(shape: str = "(...)", /, **tensors: Tensor) -> None:
+    """Check every tensor, and that all have one shape and one dtype: nothing is broadcast.
+
+    Raises:
+        TypeError, ValueError: see `check_tensor`; or another shape or dtype than the first.
+    """
     (first, reference), *others = tensors.items()
+    check_tensor(first, reference, shape)
     for name, value in others:
+        check_tensor(name, value)
         if value.shape != reference.shape:
             raise ValueError(
                 f"{name} must have the shape of {first}, {tuple(reference.shape)}, got {tuple(value.shape)}"
             )
-        if value.dtype != reference.dtype:
-            raise TypeError(f"{name} must have the dtype of {first}, {reference.dtype}, got {value.dtype}")
+        check_dtype(name, value, first, reference.dtype)
+
+
+def check_dtype(name: str, value: Tensor, of: str, dtype: torch.dtype) -> None:
+    """Raise a TypeError unless `value` has the dtype of what `of` names: nothing is converted silently."""
+    if value.dtype != dtype:
+        raise TypeError(f"{name} must have the dtype of {of}, {dtype}, got {value.dtype}")
+
+
+def check_draws(name: str, value: Tensor, of: str, one: Tensor) -> None:
+    """Raise unless `value` is (S, ...), S times the shape of what `of` names, and of its dtype.
+
+    Raises:
+        TypeError, ValueError: see `check_tensor`; or another shape or dtype.
+    """
+    check_tensor(name, value)
+    if value.ndim == 0 or value.shape[1:] != one.shape:
+        wanted = ", ".join(map(str, ("S", *one.shape)))
+        raise ValueError(f"{name} must have shape ({wanted}), S times that of {of}, got {tuple(value.shape)}")
+    check_dtype(name, value, of, one.dtype)
+
+
+def check_input(name: str, value: Tensor, model: nn.Module, n_columns: int, shape: str = "(B, D)") -> None:
+    """Raise unless the rows of `value` can go into `model`: so many columns, of its dtype, on its device.
+
+    Raises:
+        TypeError, ValueError: see `check_tensor`; or another dtype, width or device.
+    """
+    check_tensor(name, value)
+    if not _has_shape(value.ndim, shape) or value.shape[-1] != n_columns:
+        raise ValueError(f"{name} must have shape (B, {n_columns}), got {tuple(value.shape)}")
+    weight = next(model.parameters())
+    check_dtype(name, value, "the model", weight.dtype)
+    if value.device != weight.device:
+        raise ValueError(f"{name} must be on the device of the model, {weight.device}, got {value.device}")
+
+
+def check_one_or_shape(name: str, value: float | Tensor, shape: Sequence[int], like: Tensor | None = None) -> None:
+    """Raise unless `value` is one number for all, a scalar tensor too, or a tensor of `shape` (and of like's dtype).
+
+    For arguments that may differ from model to model of a stack: nothing else is broadcast. Call a check
+    of its values first, such as `check_positive`.
+
+    Raises:
+        TypeError, ValueError: a tensor of another dtype or shape.
+    """
+    if not isinstance(value, Tensor) or value.ndim == 0:
+        return
+    if value.shape != torch.Size(shape):
+        wanted = f"be one number or have shape {tuple(shape)}" if shape else "be one number"
+        raise ValueError(f"{name} must {wanted}, got shape {tuple(value.shape)}")
+    if like is not None and value.dtype != like.dtype:
+        raise TypeError(f"{name} must be {like.dtype} like the rest, got {value.dtype}")
+
+
+def check_finite(name: str, value: float | Tensor) -> None:
+    """Raise unless `value` is a finite number, or a tensor of finite numbers."""
+    _smallest(name, value)
 
 
 def check_positive(name: str, value: float | Tensor) -> None:
@@ -69,6 +149,21 @@ def _smallest(name: str, value: float | Tensor) -> float:
     return float(value)
 
 
+def check_number(name: str, value: float | Tensor, above: float = -math.inf) -> float:
+    """`value` as a float, once it is known to be one finite number, and above a limit; a scalar tensor is one too.
+
+    Raises:
+        TypeError: a bool, text, a list, or None.
+        ValueError: NaN, infinite, not above the limit, or a tensor with a shape.
+    """
+    if isinstance(value, Tensor) and value.ndim > 0:
+        raise ValueError(f"{name} must be one number, got shape {tuple(value.shape)}")
+    number = _smallest(name, value)
+    if not number > above:
+        raise ValueError(f"{name} must be {f'above {above:g}' if above else 'positive'}, got {number:g}")
+    return number
+
+
 def check_unit_interval(name: str, value: Tensor) -> None:
     """Raise unless every entry of `value` lies in [0, 1]."""
     check_tensor(name, value)
@@ -77,15 +172,42 @@ def check_unit_interval(name: str, value: Tensor) -> None:
         raise ValueError(f"{name} must lie in [0, 1], got values from {low:g} to {high:g}")
 
 
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+def check_choice(name: str, value: str, choices: Collection[str]) -> None:
     """Raise unless `value` is one of `choices`."""
-    if value not in choices:
+    if value not in tuple(choices):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
 
 
 def check_count(name: str, value: int, at_least: int = 1) -> None:
     """Raise unless `value` is a whole number of at least `at_least`."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an int, got {type(value).__name__}")
     if value < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {value}")
+
+
+def as_array(name: str, value: ArrayLike | Tensor, shape: str) -> NDArray[np.float64]:
+    """`value` as a float64 array of its own, non-empty and finite; a tensor's gradient is left behind.
+
+    Args:
+        shape: its dimensions, a letter each, as in `check_tensor`.
+
+    Raises:
+        TypeError: no real numbers, or lists of unequal length.
+        ValueError: empty, NaN or infinite, or the wrong number of dimensions.
+    """
+    if isinstance(value, Tensor):
+        value = value.detach().cpu()
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array of numbers: {error}") from None
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name} must be an array of real numbers, got {type(value).__name__} of {array.dtype}")
+    if not _has_shape(array.ndim, shape):
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinite entries")
+    return array.astype(np.float64)

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae_lessons.checks import check_count, check_tensor, check_type
+
 
 class Images(NamedTuple):
     """Grey images as rows.
@@ -28,9 +30,15 @@ def digits() -> Images:
 
     Source: the test part of E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten
     Digits" (UCI, 1998), as shipped inside scikit-learn: nothing is downloaded.
+
+    Raises:
+        ModuleNotFoundError: scikit-learn is not there.
     """
     # The file alone: importing scikit-learn takes a second, and 50 MB in every kernel.
-    table = np.loadtxt(Path(find_spec("sklearn").origin).parent / "datasets/data/digits.csv.gz", delimiter=",")
+    spec = find_spec("sklearn")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("the digits come with scikit-learn, which is not installed")
+    table = np.loadtxt(Path(spec.origin).parent / "datasets/data/digits.csv.gz", delimiter=",")
     pixels, labels = table[:, :-1], table[:, -1]
     return Images(torch.tensor(pixels / 16, dtype=torch.float32), torch.tensor(labels, dtype=torch.int64), (8, 8))
 
@@ -39,10 +47,14 @@ def split(images: Images, n_test: int, seed: int = 0) -> tuple[Images, Images]:
     """Shuffle once, then cut: (training part, test part), with no image in both.
 
     Raises:
-        ValueError: `n_test` leaves one of the parts empty.
+        TypeError, ValueError: no `Images`, no whole numbers, or `n_test` leaves one of the parts empty.
     """
+    check_type("images", images, Images)
+    check_tensor("images.x", images.x, "(N, D)")
+    check_count("n_test", n_test)
+    check_count("seed", seed, at_least=0)
     if not 0 < n_test < len(images.x):
         raise ValueError(f"n_test must lie between 1 and {len(images.x) - 1}, got {n_test}")
     order = torch.randperm(len(images.x), generator=torch.Generator().manual_seed(seed))
-    test, train = order[:n_test], order[n_test:]
-    return tuple(Images(images.x[part], images.labels[part], images.shape) for part in (train, test))
+    test, train = (Images(images.x[rows], images.labels[rows], images.shape) for rows in order.tensor_split([n_test]))
+    return train, test

@@ -149,7 +149,7 @@ class BetaLab(Pictured):
         lr: float = 1e-2,
         seed: int = 0,
     ):
-        check_tensor("x", x, ndim=2)
+        check_tensor("x", x, "(N, D)")
         check_positive("noise_var", noise_var)
         check_positive("lr", lr)
         if not BETAS[0] <= beta <= BETAS[1]:

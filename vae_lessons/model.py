@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vae_lessons.checks import check_alike, check_choice, check_count, check_tensor
+from vae_lessons.checks import check_alike, check_choice, check_count, check_input
 
 Layer = Callable[[int, int], nn.Module]
 OUTPUTS = {"linear": nn.Identity, "relu": nn.ReLU}
@@ -74,6 +74,7 @@ class LatentGaussian(nn.Module):
     """What every VAE of the course shares: encode, draw z = mu + sigma·eps, decode."""
 
     n_pixels: int
+    n_latents: int
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, D) → mu, log_sigma (B, K) of q(z|x)."""
@@ -94,9 +95,7 @@ class LatentGaussian(nn.Module):
         Raises:
             TypeError, ValueError: x or eps with another shape or dtype, empty, NaN or infinite.
         """
-        check_tensor("x", x)
-        if x.ndim < 2 or x.shape[-1] != self.n_pixels:
-            raise ValueError(f"x must have shape (B, {self.n_pixels}), got {tuple(x.shape)}")
+        check_input("x", x, self, self.n_pixels, "(..., B, D)")
         mu, log_sigma = self.encode(x)
         z = reparameterize(mu, log_sigma, standard_noise(mu, generator) if eps is None else eps)
         return Output(self.decode(z), mu, log_sigma, z)

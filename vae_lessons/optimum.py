@@ -27,7 +27,7 @@ def fit_to_optimum(model: LinearVAE, x: Tensor, noise_var: float, beta: float = 
     Raises:
         TypeError, ValueError: x not (N, D) and finite, not float64, noise_var ≤ 0, beta < 0.
     """
-    check_tensor("x", x, ndim=2)
+    check_tensor("x", x, "(N, D)")
     if x.dtype != torch.float64:
         raise TypeError(f"x must be torch.float64, got {x.dtype}")
     points = torch.from_numpy(moment_points(data_spectrum(x.numpy())))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.nn import functional as F
 
-from vae_lessons.checks import check_alike, check_choice, check_count, check_positive
+from vae_lessons.checks import check_alike, check_choice, check_count, check_number, check_type
 from vae_lessons.gaussian import kl_to_standard
 from vae_lessons.model import Output
 from vae_lessons.objective import ElboTerms, Loss, gaussian_elbo
@@ -23,10 +23,13 @@ def latent_loss(z_mean: Tensor, z_stddev: Tensor, reduction: str = "mean") -> Te
             by K (notebook 06 shows what that costs); "sum" over latents and mean over examples,
             the KL of the ELBO; or "none", (B, K).
 
+    Returns:
+        Tensor (), or (B, K) without reduction; in nats, at "mean" per latent.
+
     Raises:
         TypeError, ValueError: other shapes or dtypes, NaN, z_stddev ≤ 0, an unknown reduction.
     """
-    check_alike(z_mean=z_mean, z_stddev=z_stddev)
+    check_alike("(B, K)", z_mean=z_mean, z_stddev=z_stddev)
     check_choice("reduction", reduction, ("mean", "sum", "none"))
     if not (z_stddev > 0).all():
         raise ValueError(f"z_stddev must be positive, got {z_stddev.min().item():g}: is it a log?")
@@ -41,8 +44,19 @@ def post_loss(output: Output, x: Tensor) -> tuple[Tensor, ElboTerms]:
 
     Up to scale and a constant it is `negative_elbo` at noise_var = D/(2K) (notebook 06), so that
     is the noise_var its ELBO terms are reported at.
+
+    Args:
+        output: what one model, no stack, returned for x.
+        x: (B, D).
+
+    Returns:
+        The loss, (), and its ELBO terms in nats.
+
+    Raises:
+        TypeError, ValueError: no `Output` for these images; other shapes or dtypes, NaN or infinite.
     """
-    check_alike(x=x, x_hat=output.x_hat)
+    check_type("output", output, Output)
+    check_alike("(B, D)", x=x, x_hat=output.x_hat)
     implied_noise_var = x.shape[-1] / (2 * output.mu.shape[-1])
     loss = F.mse_loss(output.x_hat, x) + latent_loss(output.mu, output.log_sigma.exp())
     return loss, gaussian_elbo(output, x, implied_noise_var)
@@ -64,28 +78,39 @@ class Recipe(NamedTuple):
 
 
 class ImpliedObjective(NamedTuple):
-    """The β-ELBO that a recipe amounts to: the product level = βσ² is all that it determines."""
+    """The β-ELBO that a recipe amounts to: the product level = βσ_x² is all that it determines (notebook 06)."""
 
     level: float
 
     def beta(self, noise_var: float) -> float:
-        """β, if you believe this σ²."""
-        return self.level / noise_var
+        """β, if you believe this σ_x².
+
+        Raises:
+            TypeError, ValueError: noise_var no number above 0.
+        """
+        return self.level / check_number("noise_var", noise_var, above=0)
 
     def noise_var(self, beta: float) -> float:
-        """σ², if you want this β."""
-        return self.level / beta
+        """σ_x², if you want this β.
+
+        Raises:
+            TypeError, ValueError: beta no number above 0.
+        """
+        return self.level / check_number("beta", beta, above=0)
 
 
 def implied_objective(recipe: Recipe, n_pixels: int, n_latents: int, batch_size: int | None = None) -> ImpliedObjective:
-    """The water level βσ² = c_k/(2 c_e) of a loss c_e·|x − x̂|² + c_k·KL per example (notebook 06).
+    """The water level βσ_x² = c_k/(2 c_e) of a loss c_e·|x − x̂|² + c_k·KL per example (notebook 06).
 
     Raises:
-        ValueError: an unknown reduction, a weight that is not positive, or no `batch_size` where
-            one term is summed over the batch and the other averaged.
+        TypeError, ValueError: no `Recipe`, an unknown reduction, a weight that is not positive, counts below 1;
+            or no `batch_size` where one term is summed over the batch and the other averaged.
     """
-    check_positive("error_weight", recipe.error_weight)
-    check_positive("kl_weight", recipe.kl_weight)
+    check_type("recipe", recipe, Recipe)
+    check_number("error_weight", recipe.error_weight, above=0)
+    check_number("kl_weight", recipe.kl_weight, above=0)
+    if batch_size is not None:
+        check_count("batch_size", batch_size)
     for_error = _coefficient("error", recipe.error, n_pixels) * recipe.error_weight
     for_kl = _coefficient("kl", recipe.kl, n_latents) * recipe.kl_weight
     if (recipe.error == "sum") != (recipe.kl == "sum"):
@@ -103,9 +128,16 @@ def _coefficient(name: str, reduction: str, size: int) -> float:
 
 
 def recipe_loss(recipe: Recipe) -> Loss:
-    """The recipe as a loss to train with; its ELBO terms are reported at σ² = level, β = 1."""
+    """The recipe as a loss to train one model with; its ELBO terms are reported at σ_x² = level, β = 1 (notebook 06).
+
+    Raises:
+        TypeError, ValueError: a bad recipe, see `implied_objective`; the loss itself: see `post_loss`.
+    """
+    implied_objective(recipe, n_pixels=1, n_latents=1, batch_size=1)  # a bad one is named now, not in training
 
     def loss(output: Output, x: Tensor) -> tuple[Tensor, ElboTerms]:
+        check_type("output", output, Output)
+        check_alike("(B, D)", x=x, x_hat=output.x_hat)
         implied = implied_objective(recipe, x.shape[-1], output.mu.shape[-1], len(x))
         terms = gaussian_elbo(output, x, implied.level)
         error = _reduced((x - output.x_hat) ** 2, recipe.error)
@@ -116,4 +148,6 @@ def recipe_loss(recipe: Recipe) -> Loss:
 
 def _reduced(table: Tensor, reduction: str) -> Tensor:
     """A table (B, D) or (B, K) as one number, by "mean", "sum" or "sum_mean"."""
-    return table.sum(-1).mean() if reduction == "sum_mean" else getattr(table, reduction)()
+    if reduction == "sum_mean":
+        return table.sum(-1).mean()
+    return table.sum() if reduction == "sum" else table.mean()

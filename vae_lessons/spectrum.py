@@ -1,23 +1,28 @@
-"""The exact theory: a water level βσ² on the spectrum of the data (notebook 07).
+"""The exact theory: a water level βσ_x² on the spectrum of the data (notebook 07).
 
-A linear VAE with Gaussian decoder variance σ² and KL weight β has a known optimum. With
-λ₁ ≥ λ₂ ≥ … the eigenvalues of the data covariance, and `level` = βσ² [squared data units]:
+A linear VAE with Gaussian decoder variance σ_x² and KL weight β has a known optimum. With
+λ₁ ≥ λ₂ ≥ … the eigenvalues of the data covariance, and `level` = βσ_x² [squared data units]:
 
     KL of direction i      = ½ log(λᵢ / level)   if λᵢ > level, else 0      [nats per example]
     squared error of i     = min(λᵢ, level)      for the K directions the latents can hold
 
 Sources: Tipping and Bishop, "Probabilistic principal component analysis" (1999), for β = 1;
 Lucas et al., "Don't blame the ELBO!" (2019), for the VAE; Shannon's reverse water-filling.
-NumPy, float64: this is the yardstick that trained models are held against.
+NumPy, float64: this is the yardstick that trained models are held against. Arrays may be handed in
+as lists, arrays or tensors of any real dtype; numbers may be scalar tensors.
 """
 
-from typing import NamedTuple
+import math
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
-from vae_lessons.checks import check_positive, check_tensor
+from vae_lessons.checks import as_array, check_count, check_number, check_type
+
+Array: TypeAlias = NDArray[np.float64]
+Numbers: TypeAlias = ArrayLike | Tensor
 
 
 class Spectrum(NamedTuple):
@@ -29,9 +34,9 @@ class Spectrum(NamedTuple):
         mean: (D,).
     """
 
-    eigenvalues: NDArray
-    directions: NDArray
-    mean: NDArray
+    eigenvalues: Array
+    directions: Array
+    mean: Array
 
 
 class LinearOptimum(NamedTuple):
@@ -44,116 +49,228 @@ class LinearOptimum(NamedTuple):
         mean: (D,).
     """
 
-    decoder: NDArray
-    encoder: NDArray
-    sigma: NDArray
-    mean: NDArray
+    decoder: Array
+    encoder: Array
+    sigma: Array
+    mean: Array
 
 
-def data_spectrum(x: ArrayLike) -> Spectrum:
-    """Eigenvalues and directions of the covariance of x (N, D).
+def data_spectrum(x: Numbers) -> Spectrum:
+    """Eigenvalues and directions of the covariance of x, (N, D).
 
     Raises:
-        ValueError: x not two-dimensional, empty, or not finite.
+        TypeError, ValueError: x no numbers, not two-dimensional, empty, NaN or infinite, or with
+            squares that overflow.
     """
-    x = np.ascontiguousarray(x, dtype=np.float64)
-    check_tensor("x", torch.tensor(x), ndim=2)
-    mean = x.mean(axis=0)
-    centred = x - mean
-    eigenvalues, directions = np.linalg.eigh(centred.T @ centred / len(x))
+    x = as_array("x", x, "(N, D)")
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = x.mean(axis=0)
+        centred = x - mean
+        covariance = centred.T @ centred / len(x)
+    if not np.isfinite(covariance).all():
+        raise ValueError(f"x is too large for float64, its squares overflow: got {abs(x).max():g}")
+    eigenvalues, directions = np.linalg.eigh(covariance)
+    # rounding leaves some at −1e-17 where the data fill fewer than D dimensions
     return Spectrum(eigenvalues[::-1].clip(min=0), directions[:, ::-1], mean)
 
 
-def moment_points(spectrum: Spectrum) -> NDArray:
-    """2D points with the mean and covariance of the data: two on each principal axis, (2D, D)."""
+def moment_points(spectrum: Spectrum) -> Array:
+    """2D points with the mean and covariance of the data: two on each principal axis, (2D, D).
+
+    Raises:
+        TypeError, ValueError: no `Spectrum` of finite numbers.
+    """
+    spectrum = _checked(spectrum)
     axes = spectrum.directions * np.sqrt(len(spectrum.mean) * spectrum.eigenvalues)
     return np.concatenate([spectrum.mean + axes.T, spectrum.mean - axes.T])
 
 
-def kl_per_latent(eigenvalues: ArrayLike, level: float, n_latents: int) -> NDArray:
-    """KL of the first K directions at the optimum, ½ log(λᵢ/level) above the water: (K,), nats."""
-    kept = _held(eigenvalues, level, n_latents)
-    return 0.5 * np.log(np.maximum(kept / level, 1))
+def kl_per_latent(eigenvalues: Numbers, level: float, n_latents: int) -> Array:
+    """KL of the first K directions at the optimum, ½ log(λᵢ/level) above the water: (K,), nats.
+
+    Args:
+        eigenvalues: (D,), ≥ 0, largest first.
+        level: βσ_x² > 0, one number.
+        n_latents: K, from 1 to D.
+
+    Raises:
+        TypeError, ValueError: no such numbers, NaN or infinite.
+    """
+    level = check_number("level", level, above=0)
+    kept = _with_latent(eigenvalues, n_latents)
+    above_water: Array = np.log(np.maximum(kept, level)) - math.log(level)
+    return 0.5 * above_water
 
 
-def error_per_direction(eigenvalues: ArrayLike, level: float, n_latents: int) -> NDArray:
+def error_per_direction(eigenvalues: Numbers, level: float, n_latents: int) -> Array:
     """Expected squared error of all D directions at the optimum: (D,), squared data units.
 
     min(λᵢ, level) for the K directions that have a latent, λᵢ for the rest.
+
+    Args:
+        eigenvalues: (D,), ≥ 0, largest first.
+        level: βσ_x² > 0, one number.
+        n_latents: K, from 1 to D.
+
+    Raises:
+        TypeError, ValueError: no such numbers, NaN or infinite.
     """
-    errors = np.array(eigenvalues, dtype=np.float64)
-    errors[:n_latents] = np.minimum(_held(eigenvalues, level, n_latents), level)
+    level = check_number("level", level, above=0)
+    errors = _eigenvalues(eigenvalues)
+    errors[:n_latents] = np.minimum(_with_latent(errors, n_latents), level)
     return errors
 
 
-def thresholds(eigenvalues: ArrayLike, noise_var: float) -> NDArray:
-    """The β at which each direction drowns, λᵢ/σ²: (D,)."""
-    check_positive("noise_var", noise_var)
-    return np.asarray(eigenvalues, dtype=np.float64) / noise_var
+def thresholds(eigenvalues: Numbers, noise_var: float) -> Array:
+    """The β at which each direction drowns, λᵢ/σ_x²: (D,).
+
+    Args:
+        eigenvalues: (D,), ≥ 0, largest first.
+        noise_var: σ_x² > 0, one number.
+
+    Raises:
+        TypeError, ValueError: no such numbers, NaN or infinite.
+    """
+    noise_var = check_number("noise_var", noise_var, above=0)
+    with np.errstate(over="ignore"):
+        return _eigenvalues(eigenvalues) / noise_var
 
 
-def optimal_elbo(eigenvalues: ArrayLike, noise_var: float, n_latents: int, beta: float = 1.0) -> float:
-    """Mean of log p(x|z) − β KL at the linear optimum, in nats per example."""
-    level = beta * noise_var
-    check_positive("beta * noise_var", level)
-    error = error_per_direction(eigenvalues, level, n_latents).sum()
-    log_likelihood = -0.5 * (len(np.asarray(eigenvalues)) * np.log(2 * np.pi * noise_var) + error / noise_var)
-    return float(log_likelihood - beta * kl_per_latent(eigenvalues, level, n_latents).sum())
+def optimal_elbo(eigenvalues: Numbers, noise_var: float, n_latents: int, beta: float = 1.0) -> float:
+    """Mean of log p(x|z) − β KL at the linear optimum, in nats per example.
+
+    Args:
+        eigenvalues: (D,), ≥ 0, largest first.
+        noise_var, beta: σ_x² > 0 and β > 0, one number each.
+        n_latents: K, from 1 to D.
+
+    Raises:
+        TypeError, ValueError: no such numbers, NaN or infinite.
+    """
+    noise_var = check_number("noise_var", noise_var, above=0)
+    beta = check_number("beta", beta, above=0)
+    rate, error = rate_distortion(eigenvalues, beta * noise_var, n_latents)
+    n_pixels = len(_eigenvalues(eigenvalues))
+    return -0.5 * (n_pixels * math.log(2 * math.pi * noise_var) + error / noise_var) - beta * rate
 
 
-def rate_distortion(eigenvalues: ArrayLike, level: float, n_latents: int) -> tuple[float, float]:
+def rate_distortion(eigenvalues: Numbers, level: float, n_latents: int) -> tuple[float, float]:
     """One point of the Gaussian rate–distortion curve (notebook 09): (rate [nats], squared error).
 
     With n_latents = D this is Shannon's bound for a Gaussian source, reached by the linear VAE at
-    βσ² = level. With fewer it is the linear VAE's own curve, which leaves Shannon's where
+    βσ_x² = level. With fewer it is the linear VAE's own curve, which leaves Shannon's where
     level < λ_{K+1}. The slope, d rate / d error, is −1/(2 level) on both.
+
+    Args:
+        eigenvalues: (D,), ≥ 0, largest first.
+        level: βσ_x² > 0, one number.
+        n_latents: K, from 1 to D.
+
+    Raises:
+        TypeError, ValueError: no such numbers, NaN or infinite.
     """
     rate = kl_per_latent(eigenvalues, level, n_latents).sum()
     return float(rate), float(error_per_direction(eigenvalues, level, n_latents).sum())
 
 
 def linear_optimum(spectrum: Spectrum, level: float, n_latents: int) -> LinearOptimum:
-    """The weights of the best linear VAE at water level βσ² (unique up to a rotation of z)."""
-    kept = np.maximum(_held(spectrum.eigenvalues, level, n_latents), level)
+    """The weights of the best linear VAE at water level βσ_x² (unique up to a rotation of z).
+
+    Args:
+        level: βσ_x² > 0, one number.
+        n_latents: K, from 1 to D.
+
+    Raises:
+        TypeError, ValueError: no `Spectrum` of finite numbers, or no such level or n_latents.
+    """
+    spectrum = _checked(spectrum)
+    level = check_number("level", level, above=0)
+    kept = np.maximum(_with_latent(spectrum.eigenvalues, n_latents), level)
     gain = np.sqrt(kept - level)
     directions = spectrum.directions[:, :n_latents]
     return LinearOptimum(directions * gain, (directions * (gain / kept)).T, np.sqrt(level / kept), spectrum.mean)
 
 
-def linear_log_likelihood(x: ArrayLike, decoder: ArrayLike, mean: ArrayLike, noise_var: float) -> NDArray:
-    """Exact log p(x) of the linear-Gaussian model, log N(x; mean, W Wᵀ + σ² I): (N,), nats.
+def linear_log_likelihood(x: Numbers, decoder: Numbers, mean: Numbers, noise_var: float) -> Array:
+    """Exact log p(x) of the linear-Gaussian model, log N(x; mean, W Wᵀ + σ_x² I): (N,), nats (notebook 10).
 
     Args:
         x: (N, D).
         decoder: W, (D, K).
         mean: (D,).
-        noise_var: σ² > 0.
+        noise_var: σ_x² > 0, one number.
+
+    Returns:
+        Array (N,): −inf where a square overflows.
+
+    Raises:
+        TypeError, ValueError: other shapes, no numbers, NaN or infinite; or a noise_var so small beside
+            W Wᵀ that rounding leaves no Cholesky factor.
     """
-    check_positive("noise_var", noise_var)
-    decoder = np.asarray(decoder, dtype=np.float64)
-    covariance = decoder @ decoder.T + noise_var * np.eye(len(decoder))
-    # The formula, not scipy.stats: that takes a second to import, and 40 MB in every kernel.
-    root = np.linalg.cholesky(covariance)
-    deviation = np.atleast_2d(np.asarray(x, dtype=np.float64)) - np.asarray(mean, dtype=np.float64)
-    whitened = np.linalg.solve(root, deviation.T)
-    log_volume = np.log(np.diag(root)).sum() + 0.5 * len(root) * np.log(2 * np.pi)
-    return -0.5 * np.square(whitened).sum(0) - log_volume
+    x, decoder, mean = (
+        as_array("x", x, "(N, D)"),
+        as_array("decoder", decoder, "(D, K)"),
+        as_array("mean", mean, "(D,)"),
+    )
+    noise_var = check_number("noise_var", noise_var, above=0)
+    n_pixels = x.shape[1]
+    if len(decoder) != n_pixels:
+        raise ValueError(f"decoder must have shape ({n_pixels}, K) for x of shape {x.shape}, got {decoder.shape}")
+    if len(mean) != n_pixels:
+        raise ValueError(f"mean must have shape ({n_pixels},) for x of shape {x.shape}, got {mean.shape}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        try:
+            # The formula, not scipy.stats: that takes a second to import, and 40 MB in every kernel.
+            root = np.linalg.cholesky(decoder @ decoder.T + noise_var * np.eye(n_pixels))
+        except np.linalg.LinAlgError:
+            raise ValueError(f"noise_var is too small beside decoder for float64, got {noise_var:g}") from None
+        whitened = np.linalg.solve(root, (x - mean).T)
+        squares: Array = np.square(whitened).sum(0)
+    log_volume = float(np.log(np.diag(root)).sum()) + 0.5 * n_pixels * math.log(2 * math.pi)
+    log_densities: Array = -0.5 * squares - log_volume
+    return log_densities
 
 
-def ppca_noise_var(eigenvalues: ArrayLike, n_latents: int) -> float:
-    """The most likely σ² of probabilistic PCA: the mean of the discarded eigenvalues."""
-    discarded = np.asarray(eigenvalues, dtype=np.float64)[n_latents:]
-    if discarded.size == 0:
-        raise ValueError(f"n_latents must leave eigenvalues to discard, got {n_latents} of {n_latents}")
-    return float(discarded.mean())
+def ppca_noise_var(eigenvalues: Numbers, n_latents: int) -> float:
+    """The most likely σ_x² of probabilistic PCA: the mean of the discarded eigenvalues (notebook 08).
+
+    Args:
+        eigenvalues: (D,), ≥ 0, largest first.
+        n_latents: K, from 1 to D − 1.
+
+    Raises:
+        TypeError, ValueError: no such numbers, NaN or infinite.
+    """
+    eigenvalues = _eigenvalues(eigenvalues)
+    check_count("n_latents", n_latents)
+    if n_latents >= len(eigenvalues):
+        raise ValueError(f"n_latents must leave eigenvalues to discard, got {n_latents} of {len(eigenvalues)}")
+    return float(eigenvalues[n_latents:].mean())
 
 
-def _held(eigenvalues: ArrayLike, level: float, n_latents: int) -> NDArray:
-    """The eigenvalues of the K directions that have a latent, after checking the arguments."""
-    check_positive("level", level)
-    eigenvalues = np.asarray(eigenvalues, dtype=np.float64)
-    if eigenvalues.ndim != 1 or (np.diff(eigenvalues) > 0).any() or not (eigenvalues >= 0).all():
-        raise ValueError("eigenvalues must be a list of numbers ≥ 0, largest first")
-    if not 1 <= n_latents <= len(eigenvalues):
-        raise ValueError(f"n_latents must lie between 1 and D = {len(eigenvalues)}, got {n_latents}")
-    return eigenvalues[:n_latents]
+def _eigenvalues(eigenvalues: Numbers) -> Array:
+    """A copy, once it is known that these can be a spectrum."""
+    array = as_array("eigenvalues", eigenvalues, "(D,)")
+    if (np.diff(array) > 0).any() or array[-1] < 0:
+        raise ValueError("eigenvalues must be numbers ≥ 0, largest first")
+    return array
+
+
+def _with_latent(eigenvalues: Numbers, n_latents: int) -> Array:
+    """The eigenvalues of the K directions that have a latent."""
+    array = _eigenvalues(eigenvalues)
+    check_count("n_latents", n_latents)
+    if n_latents > len(array):
+        raise ValueError(f"n_latents must lie between 1 and D = {len(array)}, got {n_latents}")
+    return array[:n_latents]
+
+
+def _checked(spectrum: Spectrum) -> Spectrum:
+    """The same spectrum, once its parts are known to fit together."""
+    check_type("spectrum", spectrum, Spectrum)
+    eigenvalues = _eigenvalues(spectrum.eigenvalues)
+    directions = as_array("spectrum.directions", spectrum.directions, "(D, D)")
+    mean = as_array("spectrum.mean", spectrum.mean, "(D,)")
+    if not directions.shape == (len(mean), len(eigenvalues)) == (len(eigenvalues), len(mean)):
+        raise ValueError(f"spectrum must have D = {len(eigenvalues)} throughout, got {directions.shape}, {mean.shape}")
+    return Spectrum(eigenvalues, directions, mean)

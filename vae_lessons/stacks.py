@@ -59,9 +59,9 @@ def sweep(
     Raises:
         TypeError, ValueError: see `fit`; or betas empty, negative or not finite.
     """
-    check_tensor("x", x, ndim=2)
+    check_tensor("x", x, "(N, D)")
     betas = torch.as_tensor(betas, dtype=x.dtype, device=x.device)
-    check_tensor("betas", betas, ndim=1)
+    check_tensor("betas", betas, "(M,)")
     check_not_negative("betas", betas)
 
     def build(layer: Layer) -> LatentGaussian:
