@@ -111,7 +111,7 @@ def test_a_list_of_one_loss_is_that_loss():
 BAD = {
     "no epochs": (lambda: fit(fresh(), X, negative_elbo(), epochs=0), ValueError, "epochs must be at least 1, got 0"),
     "negative lr": (lambda: fit(fresh(), X, negative_elbo(), lr=-1.0), ValueError, "lr must be positive, got -1"),
-    "one image": (lambda: fit(fresh(), X[0], negative_elbo()), ValueError, "x must have 2 dimensions"),
+    "one image": (lambda: fit(fresh(), X[0], negative_elbo()), ValueError, r"x must have shape \(N, D\)"),
     "diverging": (
         lambda: fit(fresh(), X, negative_elbo(1e-30), lr=1e9, progress=False),
         (FloatingPointError, ValueError),

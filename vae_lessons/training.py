@@ -63,7 +63,7 @@ def fit(
         TypeError, ValueError: x not (N, D) floating point and finite, or counts below 1.
         FloatingPointError: the loss became NaN or infinite.
     """
-    check_tensor("x", x, ndim=2)
+    check_tensor("x", x, "(N, D)")
     check_count("epochs", epochs)
     check_count("batch_size", batch_size)
     check_positive("lr", lr)
