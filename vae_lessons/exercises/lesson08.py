@@ -2,7 +2,7 @@
 
 import torch
 
-from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake
+from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake, draws, shares
 
 SETUP = """import math
 
@@ -19,24 +19,25 @@ def _function(head: str, body: str) -> str:
 COLLAPSE = Exercise(
     name="cure-beta-limit",
     title="Predict a number",
-    task="""With a learned σ² and β = 1, total collapse is never the optimum. With β > 1 the water level is βσ².
-Suppose all latents of the linear VAE are dead, and σ² is at its best for that state.
-From which β on does nothing stir, so that the model stays dead? Two digits are enough. The eigenvalues of the digits are `data_spectrum(digits().x).eigenvalues`.""",
+    task="""With a learned σ_x² and β = 1, a linear VAE whose latents are all dead is never at its optimum. With β > 1 the water level is βσ_x².
+Suppose all latents of the linear VAE are dead, and σ_x² is at its best for that state.
+From which β on does no first nat pay in any direction, so that all stay dead? Two digits are enough.
+The eigenvalues of the digits are `data_spectrum(digits().x).eigenvalues`.""",
     stub="limit = ...",
     answer="limit",
     solution="""eigenvalues = data_spectrum(digits().x).eigenvalues
 limit = float(eigenvalues[0] / eigenvalues.mean())""",
-    why="""A dead model draws the mean image, so its error per pixel, and with it the best σ², is the mean of all 64 eigenvalues: 0.0733.
-The first direction stirs as long as λ₁ = 0.699 exceeds βσ². So the limit is λ₁ divided by the mean, 9.53.""",
+    why="""A dead model draws the mean image, so its error per pixel, and with it the best σ_x², is the mean of all 64 eigenvalues: 0.0733.
+In the first direction the first nat pays as long as λ₁ = 0.699 exceeds βσ_x². So the limit is λ₁ divided by the mean, 9.53.""",
     hints=(
-        "Two questions: what is the best σ² when every latent is dead? And which direction is the last to drown?",
-        "The best σ² is the error per pixel. A dead model leaves the whole variance, the sum of the eigenvalues, over 64 pixels.",
+        "Two questions: what is the best σ_x² when every latent is dead? And which direction is the last to drown?",
+        "The best σ_x² is the error per pixel. A dead model leaves the whole variance, the sum of the eigenvalues, over 64 pixels.",
         "`eigenvalues[0] / eigenvalues.mean()`",
     ),
     mistakes=(
         Mistake(
             "limit = 25.57",
-            "You took the σ² of the model with 8 live latents, the mean of the 56 discarded eigenvalues. A dead model discards all 64 directions: its σ² is larger.",
+            "You took the σ_x² of the model with 8 live latents, the mean of the 56 discarded eigenvalues. A dead model discards all 64 directions: its σ_x² is larger.",
         ),
         Mistake(
             "limit = 2.343",
@@ -44,15 +45,15 @@ The first direction stirs as long as λ₁ = 0.699 exceeds βσ². So the limit 
         ),
         Mistake(
             "limit = 0.1049",
-            "Upside down: a direction lives while λ > βσ², so the limit is larger than 1.",
+            "Upside down: a direction lives while λ > βσ_x², so the limit is larger than 1.",
         ),
         Mistake(
             "limit = 0.1489",
-            "The sum of the eigenvalues is the error per image. σ² is the error per *pixel*.",
+            "The sum of the eigenvalues is the error per image. σ_x² is the error per *pixel*.",
         ),
         Mistake(
             "limit = 0.1747",
-            "4 is the σ² of the post's loss. Here σ² is learned: which value is best when nothing is encoded?",
+            "4 is the σ_x² of the post's loss. Here σ_x² is learned: which value is best when nothing is encoded?",
         ),
     ),
 )
@@ -66,13 +67,17 @@ def _epochs(generator: torch.Generator) -> list[Case]:
 
     start, length = number(3, 15), number(4, 12)
     return [
-        Case("an epoch on the ramp", (start + number(1, 4), start, length)),
-        Case("the first epoch, before the ramp", (0, start, length)),
-        Case("the epoch where the ramp starts", (start, start, length)),
-        Case("the epoch where the ramp ends", (start + length, start, length)),
-        Case("an epoch long after the ramp", (start + length + number(5, 50), start, length)),
+        Case("an epoch on the ramp", (12, 10, 5)),
+        Case("the first epoch, before the ramp", (0, 10, 5)),
+        Case("the epoch where the ramp starts", (10, 10, 5)),
+        Case("the epoch where the ramp ends", (15, 10, 5)),
+        Case("an epoch long after the ramp", (1000, 10, 5)),
+        Case("a ramp of one epoch", (11, 10, 1)),
+        Case("a ramp of half epochs", (11, 10.5, 2.0)),
         Case("a ramp that starts at once", (1, 0, length)),
-        Case("a ramp of half epochs", (start + 1, start + 0.5, 2.0)),
+        Case("another epoch on the ramp", (start + number(1, 4), start, length)),
+        Case("another epoch before the ramp", (start - 1, start, length)),
+        Case("another epoch after the ramp", (start + length + number(5, 50), start, length)),
     ]
 
 
@@ -81,8 +86,8 @@ _WARM_UP = "def warm_up(epoch, start, length):"
 WARM_UP = Exercise(
     name="cure-warm-up",
     title="Complete a function",
-    task="""Write the schedule of the trial's second arm: β is 0 up to epoch `start`, rises in a straight line over the next `length` epochs (`length` > 0),
-and stays at 1 after that.
+    task="""Write the schedule of KL warm-up: β is 0 up to epoch `start`, rises in a straight line over the next `length` epochs,
+and stays at 1 after that. `length` is positive.
 With `start` 10 and `length` 5, as in the trial, epochs 0, 10, 12 and 20 have β = 0, 0, 0.4 and 1.""",
     stub='''def warm_up(epoch, start, length):
     """β in this epoch, a number from 0 to 1."""
@@ -91,7 +96,8 @@ With `start` 10 and `length` 5, as in the trial, epochs 0, 10, 12 and 20 have β
     solution='''def warm_up(epoch, start, length):
     """β in this epoch, a number from 0 to 1."""
     return min(max((epoch - start) / length, 0.0), 1.0)''',
-    why="""The share of the ramp that is done, (epoch − start)/length, kept between 0 and 1. The lower limit matters most: a negative β would pay the model for a large KL.""",
+    why="""The share of the ramp that is done, (epoch − start)/length, kept between 0 and 1.
+The lower limit matters most: a negative β would reward the model for a large KL.""",
     hints=(
         "Which share of the ramp is done in this epoch?",
         "(epoch − start)/length is negative before the ramp and above 1 after it. Limit it on both sides.",
@@ -136,15 +142,18 @@ def _kls(generator: torch.Generator) -> list[Case]:
     sizes = torch.tensor([0.02, 0.15, 0.6, 1.8])
 
     def draw(n: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-        return sizes.to(dtype) * 2 * torch.rand(n, 4, generator=generator, dtype=dtype)
+        return (sizes.to(dtype) * 2 * torch.rand(n, 4, generator=generator, dtype=dtype)).round(decimals=3)
 
-    half = draw(4)
-    pairs = torch.cat([half, 2 * sizes - half])  # each pair has one total above the mean and one below
+    pair = torch.tensor([[0.1, 1.0], [0.5, 2.0]])
     return [
-        Case("a batch of 6 with 4 latents", (draw(6), 0.3)),
+        Case("two images with 2 latents", (pair, 0.4)),
+        Case("two images whose totals lie on both sides of the floor", (torch.tensor([[0.1, 0.2], [0.3, 0.4]]), 0.5)),
+        Case("a floor of 0, the ordinary KL", (pair, 0.0)),
+        Case("a floor above everything", (pair, 100.0)),
+        Case("latents that are all dead", (torch.zeros(2, 2), 0.25)),
+        Case("very large KLs", (1e4 * pair, 0.4)),
         Case("a batch of one", (draw(1), 0.1)),
-        Case("a floor of 0, the ordinary KL", (draw(5), 0.0)),
-        Case("latents below the floor, with totals around it", (0.2 * pairs, 0.5)),
+        Case("a batch of 6 with 4 latents", (draw(6), 0.3)),
         Case("double precision", (draw(4, torch.float64), 0.25)),
         Case("inputs that want gradients", (draw(6).requires_grad_(), 0.3)),
     ]
@@ -155,9 +164,10 @@ _FREE_BITS = "def free_bits(kl, floor):"
 FREE_BITS = Exercise(
     name="cure-free-bits",
     title="Find the bug",
-    task="""A colleague trains with free bits, δ = `floor`, and finds that most latents still die. There is a floor in the code, and no error message. Repair it:
-the result should be
-$\\sum_k \\max(\\delta, \\mathrm{KL}_k)$, with $\\mathrm{KL}_k$ averaged over the batch, as in the lesson: a tensor with one number.""",
+    task="""A colleague trains with free bits, δ = `floor`, and finds that most latents still die.
+There is a floor in the code, and no error message.
+Repair it: the result should be $\\sum_k \\max(\\delta, \\mathrm{KL}_k)$, with $\\mathrm{KL}_k$ averaged over the batch, as in the lesson.
+It is a tensor with one number, and gradients must reach `kl`.""",
     stub='''def free_bits(kl, floor):
     """kl (B, K) → the KL term of the loss, with `floor` free nats for each latent."""
     return kl.sum(-1).mean().clamp(min=floor)''',
@@ -165,8 +175,8 @@ $\\sum_k \\max(\\delta, \\mathrm{KL}_k)$, with $\\mathrm{KL}_k$ averaged over th
     solution='''def free_bits(kl, floor):
     """kl (B, K) → the KL term of the loss, with `floor` free nats for each latent."""
     return kl.mean(0).clamp(min=floor).sum()''',
-    why="""The floor stood on the total. As soon as the total exceeds δ, every latent is pulled to the prior as if there were no floor, and one latent with δ
-nats is enough for that.
+    why="""The floor stood on the total. As soon as the total exceeds δ, every latent is pulled to the prior as if there were no floor,
+and one latent with δ nats is enough for that.
 It belongs to each latent: mean over the batch, floor, sum over latents, in this order.""",
     hints=(
         "What does the floor stand on: on one latent, or on all of them together?",
@@ -180,7 +190,7 @@ It belongs to each latent: mean over the batch, floor, sum over latents, in this
         ),
         Mistake(
             _function(_FREE_BITS, "return kl.clamp(min=floor).sum(-1).mean()"),
-            "Now every *example* has a floor of its own. (Public code does this too.) An example below δ has no gradient then even where its latent is well above δ on average. Here the mean over the batch comes first.",
+            "Now every *example* has a floor of its own, as in some public code. An example below δ has no gradient then even where its latent is well above δ on average. Here the mean over the batch comes first.",
         ),
         Mistake(
             _function(_FREE_BITS, "return kl.sum(-1).clamp(min=floor).mean()"),
@@ -220,90 +230,107 @@ def _pictures(generator: torch.Generator) -> list[Case]:
     """Images with decoded ones at very different errors."""
 
     def draw(n: int, d: int, error: float, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor]:
-        x = torch.rand(n, d, generator=generator, dtype=dtype)
+        x = shares(generator, n, d, dtype=dtype)
         each = error * (0.5 + torch.rand(n, 1, generator=generator, dtype=dtype))
-        return x, x + each * torch.randn(n, d, generator=generator, dtype=dtype)
+        return x, (x + each * draws(generator, n, d, dtype=dtype)).round(decimals=2)
 
     x, x_hat = draw(6, 9, 0.3)
+    one, two = torch.tensor([[1.0, 0.0], [0.5, 0.5]]), torch.tensor([[0.5, 0.0], [0.5, 1.0]])
     return [
-        Case("a batch of 5 with 16 pixels", draw(5, 16, 0.3)),
+        Case("two images with 2 pixels", (one, two)),
+        Case("one image with one pixel", (torch.tensor([[1.0]]), torch.tensor([[0.5]]))),
+        Case("very small errors", (torch.zeros(2, 2), torch.full((2, 2), 1e-4))),
+        Case("very large errors", (200 * one, 200 * two)),
         Case("a batch of one", draw(1, 12, 0.5)),
-        Case("very small errors", draw(4, 16, 1e-3)),
-        Case("errors larger than 1", draw(4, 3, 5.0)),
+        Case("a batch of 5 with 16 pixels", draw(5, 16, 0.3)),
         Case("double precision", draw(4, 7, 0.2, torch.float64)),
         Case("inputs that want gradients", (x, x_hat.requires_grad_())),
     ]
 
 
-_FIT = "def learned_fit(x, x_hat):"
+_LEARNED = "def learned_log_likelihood(x, x_hat):"
 _ERROR = "mse = ((x - x_hat) ** 2).mean()\n    "
 
 LEARNED = Exercise(
-    name="cure-learned-fit",
+    name="cure-learned-variance",
     title="Complete a function",
-    task="""Cure 1 as one function, without a σ² to pass: the mean over the batch of log p(x|z) for a Gaussian decoder whose σ² is the best one for this batch,
-one σ² for all its images and pixels.
-In nats per example, a tensor with one number. It should let gradients through.""",
-    stub='''def learned_fit(x, x_hat):
+    task="""Write cure 1 as one function, without a σ_x² to pass.
+It returns the mean over the batch of log p(x|z) for a Gaussian decoder whose σ_x² is the best one for this batch,
+one σ_x² for all its images and pixels. It is in nats per example, a tensor with one number.
+It should hold for any size of error above 0, and let gradients through.""",
+    stub='''def learned_log_likelihood(x, x_hat):
     """x, x_hat (B, D) → mean log likelihood at the best noise_var, nats per example."""
     ...''',
-    answer="learned_fit",
-    solution='''def learned_fit(x, x_hat):
+    answer="learned_log_likelihood",
+    solution='''def learned_log_likelihood(x, x_hat):
     """x, x_hat (B, D) → mean log likelihood at the best noise_var, nats per example."""
     noise_var = ((x - x_hat) ** 2).mean()
     return -0.5 * x.shape[-1] * torch.log(2 * math.pi * math.e * noise_var)''',
-    why="""With σ² = E/D the term E/(2σ²) is D/2, whatever the error: it becomes the e inside the logarithm.
-Whether gradients flow through `noise_var` where you write the two terms out makes no difference: at the best σ² the slope in σ² is 0.""",
+    why="""With Δ the squared error of one example, averaged over the batch, the best σ_x² is Δ/D.
+Then the term Δ/(2σ_x²) is D/2, whatever the error: it becomes the e inside the logarithm.
+Whether gradients flow through `noise_var` where you write the two terms out makes no difference: at the best σ_x² the slope in it is 0.""",
     hints=(
-        "Which σ² is best? Put it into −(D/2) log(2πσ²) − E/(2σ²), with E the squared error of one example.",
-        "`noise_var` is the mean of the squared error over batch *and* pixels. What is E/(2σ²) then, on average?",
+        "Which σ_x² is best? Put it into −(D/2) log(2πσ_x²) − Δ/(2σ_x²), with Δ the squared error of one example.",
+        "`noise_var` is the mean of the squared error over batch *and* pixels. What is Δ/(2σ_x²) then, on average?",
         "−(D/2) log(2πe · `noise_var`)",
     ),
     mistakes=(
         Mistake(
-            _function(_FIT, f"{_ERROR}return -0.5 * torch.log(2 * math.pi * math.e * mse)"),
-            "That is the fit of one pixel. An example has D of them, and their log likelihoods add up.",
+            _function(_LEARNED, f"{_ERROR}return -0.5 * torch.log(2 * math.pi * math.e * mse)"),
+            "That is the log likelihood of one pixel. An example has D of them, and their log likelihoods add up.",
         ),
         Mistake(
-            _function(_FIT, f"{_ERROR}return -0.5 * x.shape[-1] * torch.log(2 * math.pi * mse)"),
-            "The gradients are right, but D/2 nats are missing: E/(2σ²) is D/2 at the best σ², not 0.",
+            _function(_LEARNED, f"{_ERROR}return -0.5 * x.shape[-1] * torch.log(2 * math.pi * mse)"),
+            "The gradients are right, but D/2 nats are missing: Δ/(2σ_x²) is D/2 at the best σ_x², not 0.",
         ),
         Mistake(
-            _function(_FIT, f"{_ERROR}return 0.5 * x.shape[-1] * torch.log(2 * math.pi * math.e * mse)"),
+            _function(_LEARNED, f"{_ERROR}return 0.5 * x.shape[-1] * torch.log(2 * math.pi * math.e * mse)"),
             "That is the loss, its negative. A log likelihood rises when the error falls.",
         ),
         Mistake(
             _function(
-                _FIT,
+                _LEARNED,
                 "D, error = x.shape[-1], ((x - x_hat) ** 2).sum(-1).mean()\n"
                 "    return -0.5 * (D * torch.log(2 * math.pi * error) + 1)",
             ),
-            "You took the squared error of a whole image for σ². σ² is the variance of one pixel: D times smaller.",
+            "You took the squared error of a whole image for σ_x², which is the variance of one pixel: D times smaller.",
         ),
         Mistake(
             _function(
-                _FIT,
+                _LEARNED,
                 "D, error = x.shape[-1], ((x - x_hat) ** 2).sum(-1).mean()\n"
                 "    v = (error / D).sqrt()\n"
                 "    return -0.5 * (D * torch.log(2 * math.pi * v) + error / v)",
             ),
-            "You used σ, the root of the mean squared error, in the place of σ².",
+            "You used σ_x, the root of the mean squared error, in the place of σ_x².",
         ),
         Mistake(
             _function(
-                _FIT,
+                _LEARNED,
                 "each = ((x - x_hat) ** 2).mean(-1)\n"
                 "    return (-0.5 * x.shape[-1] * torch.log(2 * math.pi * math.e * each)).mean()",
             ),
-            "Here every image has a σ² of its own, fitted after the fact. That score is never lower, and goes to infinity with the first image that is drawn without error. One σ² for the batch is wanted.",
+            "Here every image has a σ_x² of its own, chosen after the fact. That score is never lower, and goes to infinity with the first image that is drawn without error. One σ_x² for the batch is wanted.",
         ),
         Mistake(
-            _function(_FIT, f"{_ERROR}return -0.5 * x.numel() * torch.log(2 * math.pi * math.e * mse)"),
-            "That is the fit of the whole batch; it grows with the batch size. Per example is wanted.",
+            _function(_LEARNED, f"{_ERROR}return -0.5 * x.numel() * torch.log(2 * math.pi * math.e * mse)"),
+            "That is the log likelihood of the whole batch; it grows with the batch size. Per example is wanted.",
         ),
         Mistake(
-            _function(_FIT, f"{_ERROR}return -0.5 * x.shape[-1] * torch.log(2 * math.pi * math.e * mse.detach())"),
-            "The value is right, but no gradient gets through: something cuts it (`.item()`, `math.log`, `float`, `.detach()`), and the decoder would not learn.",
+            _function(_LEARNED, f"{_ERROR}return -0.5 * x.shape[-1] * torch.log(2 * math.pi * math.e * mse.detach())"),
+            "The value is right, but no gradient gets through: something cuts it, such as `.item()`, `math.log`, `float` or `.detach()`. The decoder would not learn.",
+        ),
+        Mistake(
+            _function(_LEARNED, f"{_ERROR}return -0.5 * x.shape[-1] * torch.log(2 * math.pi * math.e * mse.clamp(min=1e-6))"),
+            "Right for ordinary errors. But something keeps σ_x² above 0.000001, as `gaussian_nll_loss` does unless its `eps` is made smaller: very small errors then score too low.",
+        ),
+        Mistake(
+            _function(
+                _LEARNED,
+                f"{_ERROR}v = mse.expand_as(x)\n"
+                "    return -torch.nn.functional.gaussian_nll_loss(x_hat, x, v, full=True, reduction='sum') / len(x)",
+            ),
+            "Right for ordinary errors. But `gaussian_nll_loss` keeps the variance above its `eps`, 0.000001 unless you say otherwise: very small errors then score too low.",
         ),
     ),
     cases=_pictures,

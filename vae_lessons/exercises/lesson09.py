@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake
+from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake, draws
 
 SETUP = """import math
 
@@ -17,8 +17,8 @@ from vae_lessons.spectrum import rate_distortion"""
 MNIST = Exercise(
     name="rd-mnist",
     title="Predict a number",
-    task="""MNIST has 60 000 training images. A VAE reports a mean KL of 25 nats per image on them. How many of these nats are mismatch, KL(q(z)‖p(z)), at least?
-(q(z) is the average over all 60 000.)""",
+    task="""MNIST has 60 000 training images. A VAE reports a mean KL of 25 nats per image on them.
+How many of these nats are mismatch, KL(q(z)‖p(z)), at least? Here q(z) is the average over all 60 000.""",
     stub="at_least = ...",
     answer="at_least",
     solution="""import math
@@ -53,17 +53,22 @@ def _spectra(generator: torch.Generator) -> list[Case]:
 
     def draw(n: int, fall: float) -> np.ndarray:
         noise = 0.5 + torch.rand(n, generator=generator, dtype=torch.float64).numpy()
-        return np.sort((noise * fall ** np.arange(n)).round(4))[::-1].copy()
+        return np.sort((noise * fall ** np.arange(n)).round(3))[::-1].copy()
 
     def rate(low: float, high: float) -> float:
         return round(low + (high - low) * float(torch.rand((), generator=generator)), 2)
 
     return [
-        Case("3 directions and a small rate", (draw(3, 0.2), rate(0.2, 0.3))),
-        Case("one direction", (draw(1, 0.5), rate(0.5, 1.5))),
-        Case("a large first direction", (np.array([30.0, 2.0, 0.5]), rate(0.1, 0.2))),
-        Case("a water level far below 0.01", (np.array([0.7, 0.6]), rate(9.0, 11.0))),
+        Case("one direction", (np.array([1.0]), 0.5)),
+        Case("3 directions and a small rate", (np.array([0.5, 0.2, 0.1]), 0.25)),
+        Case("two directions and a large rate", (np.array([4.0, 1.0]), 2.0)),
+        Case("a very large first direction", (np.array([30.0, 2.0, 0.5]), 0.15)),
+        Case("very large variances", (np.array([4000.0, 1000.0]), 2.0)),
+        Case("very small variances", (np.array([0.004, 0.001]), 2.0)),
+        Case("a very small rate", (np.array([1.0, 0.5]), 0.01)),
+        Case("a water level far below 0.01", (np.array([0.7, 0.6]), 10.0)),
         Case("equal directions", (np.array([0.5, 0.5, 0.5, 0.1]), rate(0.3, 1.0))),
+        Case("3 directions", (draw(3, 0.2), rate(0.2, 0.3))),
         Case("12 directions", (draw(12, 0.7), rate(1.0, 2.0))),
         Case("12 directions and a large rate", (draw(12, 0.9), rate(9.0, 12.0))),
     ]
@@ -74,9 +79,10 @@ _LEVEL = "def level_for_rate(eigenvalues, rate):"
 LEVEL = Exercise(
     name="rd-level",
     title="Complete a function",
-    task="""You have a budget of so many nats per image: at which water level ℓ does Shannon's curve have this rate?
-`rate_distortion(eigenvalues, level, n_latents)` gives the curve, and
-`brentq(f, a, b)` the root of `f` between `a` and `b`, where `f` must have two signs. Shannon's curve has a code for every direction. `rate` is positive.""",
+    task="""You have a budget of so many nats per image: at which water level does Shannon's curve have this rate?
+`rate_distortion(eigenvalues, level, n_latents)` gives the curve: the rate, then the squared error.
+`brentq(f, a, b)` finds the root of `f` between `a` and `b`, where `f` must have two signs.
+Shannon's curve has a code for every direction. `rate` is positive. Return the level right to 0.01 %.""",
     stub='''def level_for_rate(eigenvalues, rate):
     """eigenvalues, an array, largest first; rate in nats → the water level, a number."""
     ...''',
@@ -90,10 +96,10 @@ LEVEL = Exercise(
     lowest = 0.5 * eigenvalues[0] * math.exp(-2 * rate)  # the first direction alone takes more
     return brentq(missing, lowest, eigenvalues[0])''',
     why="""The rate falls from infinity to 0 while the level rises from 0 to λ₁, so there is one root.
-At ℓ = λ₁e^(−2R) the first direction alone has the rate R, which gives a safe lower end.
-The digits at 5 nats: ℓ = 0.108. With 8 latents it would be 0.100: the ninth direction, above the water there, has to go without a code.""",
+At the level λ₁e^(−2R) the first direction alone has the rate R, which gives a safe lower end.
+For the digits at 5 nats the level is 0.108. With 8 latents it would be 0.100: the ninth direction, above the water there, has to go without a code.""",
     hints=(
-        "At ℓ = λ₁ the rate is 0, at a very small ℓ it is large. In between it passes `rate` once.",
+        "At the level λ₁ the rate is 0, at a very small level it is large. In between it passes `rate` once.",
         "`rate_distortion` returns two numbers, the rate first. How many latents does Shannon have?",
         "`brentq(lambda level: rate_distortion(eigenvalues, level, len(eigenvalues))[0] - rate, …, eigenvalues[0])`",
     ),
@@ -101,7 +107,7 @@ The digits at 5 nats: ℓ = 0.108. With 8 latents it would be 0.100: the ninth d
         Mistake(
             _LEVEL + "\n    def f(v):\n        return rate_distortion(eigenvalues, v, 8)[0] - rate\n"
             "    return brentq(f, 1e-9, eigenvalues[0])",
-            "`n_latents=8` is the curve of the 8-latent VAE, which leaves Shannon's below λ₉ (and does not exist for fewer than 8 directions). Shannon has a code for every direction.",
+            "`n_latents=8` is the curve of the 8-latent VAE, which leaves Shannon's below λ₉, and does not exist for fewer than 8 directions. Shannon has a code for every direction.",
         ),
         Mistake(
             _LEVEL + "\n    def f(v):\n        return rate_distortion(eigenvalues, v, len(eigenvalues))[0] - rate\n"
@@ -116,12 +122,12 @@ The digits at 5 nats: ℓ = 0.108. With 8 latents it would be 0.100: the ninth d
         Mistake(
             _LEVEL + "\n    live = len(eigenvalues)\n"
             "    return float(np.exp(np.log(eigenvalues).mean() - 2 * rate / live))",
-            "You counted every direction with ½ log(λ/ℓ). Those under water cost 0, not a negative number of nats.",
+            "You counted every direction with ½ log(λ/level). Those under water cost 0, not a negative number of nats.",
         ),
         Mistake(
             _LEVEL + "\n    def f(v):\n        return np.log(np.maximum(eigenvalues / v, 1)).sum() - rate\n"
             "    return brentq(f, 1e-9, eigenvalues[0])",
-            "A live direction costs ½ log(λ/ℓ): without the ½ you spend half the nats.",
+            "A live direction costs ½ log(λ/level): without the ½ you spend half the nats.",
         ),
         Mistake(
             _LEVEL + "\n    def f(v):\n"
@@ -143,18 +149,20 @@ def _mixtures(generator: torch.Generator) -> list[Case]:
     """Points z with the codes of N images, all in double precision as in the lesson."""
 
     def draw(*shape: int) -> torch.Tensor:
-        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+        return draws(generator, *shape, dtype=torch.float64)
 
-    def leaves(s: int, n: int, k: int) -> tuple[torch.Tensor, ...]:
-        return tuple(draw(m, k).requires_grad_() for m in (s, n, n))
+    def double(*rows: list[float]) -> torch.Tensor:
+        return torch.tensor(rows, dtype=torch.float64)
 
-    mu = draw(6, 2)
+    mu = double([0.0], [1.0])
     return [
+        Case("one point and one posterior", (double([0.5]), double([0.0]), double([0.0]))),
+        Case("one point and two posteriors", (double([0.0]), mu, double([0.0], [-1.0]))),
+        Case("a point far from two narrow posteriors", (double([20.0]), mu, double([-3.0], [-3.0]))),
+        Case("a very wide posterior beside a very narrow one", (double([1.0]), mu, double([10.0], [-10.0]))),
+        Case("two latents", (double([0.0, 1.0]), double([0.0, 0.0], [1.0, 1.0]), double([0.0, 0.0], [0.0, -1.0]))),
+        Case("one point, 6 posteriors, 2 latents", (draw(1, 2), draw(6, 2), 0.5 * draw(6, 2) - 1)),
         Case("4 points, 5 posteriors, 3 latents", (draw(4, 3), draw(5, 3), 0.5 * draw(5, 3) - 0.5)),
-        Case("one point", (draw(1, 2), draw(7, 2), 0.3 * draw(7, 2) - 1)),
-        Case("one posterior", (draw(3, 2), draw(1, 2), draw(1, 2))),
-        Case("narrow posteriors and a point far from all", (draw(3, 2) + 20, mu, 0.1 * draw(6, 2) - 3)),
-        Case("inputs that want gradients", leaves(4, 5, 2)),
     ]
 
 
@@ -217,8 +225,8 @@ a single image that lives elsewhere pulls it down.
 CEILING = Exercise(
     name="rd-ceiling",
     title="Recognise a bug by its number",
-    task="""A colleague measures I(X; Z) of the lesson's model at β = 0.01, several times with fresh images, and finds 4.605 nats each time. You find about 7.5.
-What did the colleague do?
+    task="""A colleague measures I(X; Z) of the lesson's model at β = 0.01, several times with fresh images, and finds 4.605 nats each time.
+You find about 7.5. What did the colleague do?
 
 - `"a"`: computed it in bits
 - `"b"`: took q(z) over the batch of 100 images that the pairs came from, not over all 1797
@@ -227,7 +235,7 @@ What did the colleague do?
     stub="culprit = ...",
     answer="culprit",
     solution='culprit = "b"',
-    why="""4.605 is log 100. An average over M images that contains the image itself cannot give more than log M, and narrow codes reach that.
+    why="""4.605 is log 100. An average over 100 images that contains the image itself cannot give more than log 100, and narrow codes reach that.
 The number is then a property of the batch size, not of the model, and its standard error is tiny: precise and wrong.""",
     hints=(
         "Fresh images and always the same number: it looks like a ceiling. Which ceiling did the lesson find?",

@@ -1,8 +1,10 @@
 """Exercises of notebook 10, scores and bounds."""
 
 import torch
+from torch import Tensor
 
-from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake
+from vae_lessons.exercises.source import Case, Exercise, Function, Lesson, Mistake, draws
+from vae_lessons.exercises.wording import as_code
 
 SETUP = """import math
 
@@ -15,8 +17,9 @@ from vae_lessons.objective import gaussian_log_likelihood"""
 DRAWS = Exercise(
     name="score-draws",
     title="Predict a number",
-    task="""A linear VAE with 8 latents has a $q$ that is 2 times too wide in each of them (c = 2, same means). Its ELBO is 6.45 nats below log p(x).
-How many draws S bring the importance-weighted bound to 0.1 nats below log p(x), by the rule Var[w/p(x)]/(2S) of the lesson (right to 2 %)?""",
+    task="""A linear VAE with 8 latents has a $q$ that is 2 times too wide in each of them: c = 2, with the same means.
+Its ELBO is 6.45 nats below log p(x). How many draws S bring the importance-weighted bound to 0.1 nats below log p(x),
+by the rule Var[w/p(x)]/(2S) of the lesson? Give it right to 2 %.""",
     stub="draws = ...",
     answer="draws",
     solution="""import math
@@ -57,18 +60,22 @@ At c = 1.5 the same gap takes 17 draws: a faulty $q$ gets expensive fast, the fa
 def _log_weights(generator: torch.Generator) -> list[Case]:
     """Log-weights (S, B) with a group size k that divides S."""
 
-    def draw(s: int, b: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-        return 2 * torch.randn(s, b, generator=generator, dtype=dtype)
+    def draw(s: int, b: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        return 2 * draws(generator, s, b, dtype=dtype)
 
+    four = torch.tensor([[0.0], [1.0], [-2.0], [3.0]])
+    six = torch.tensor([[0.0, 2.0], [1.0, -1.0], [-2.0, 0.0], [3.0, 1.0], [0.5, 0.0], [-1.0, 4.0]])
     return [
-        Case("12 draws for each of 5 images, in groups of 3", (draw(12, 5), 3)),
-        Case("one image, in groups of 4", (draw(20, 1), 4)),
-        Case("groups of one, the ELBO", (draw(6, 3), 1)),
-        Case("one group of all draws", (draw(8, 2), 8)),
-        Case("log-weights near −900, as images of many pixels have them", (draw(12, 2) - 900, 4)),
-        Case("images whose log-weights differ by 900", (draw(12, 2) - torch.tensor([900.0, 0.0]), 4)),
-        Case("groups whose log-weights differ by 900", (draw(8, 1) - 900 * (torch.arange(8) > 3)[:, None], 4)),
-        Case("log-weights near 200", (draw(12, 2) + 200, 6)),
+        Case("4 draws for one image, in groups of 2", (four, 2)),
+        Case("6 draws for each of 2 images, in groups of 3", (six, 3)),
+        Case("groups of one, the ELBO", (four, 1)),
+        Case("one group of all draws", (four, 4)),
+        Case("log-weights near −900, as images of many pixels have them", (four - 900, 2)),
+        Case("images whose log-weights differ by 900", (six - torch.tensor([900.0, 0.0]), 3)),
+        Case("groups whose log-weights differ by 900", (four - 900 * torch.tensor([[0.0], [0.0], [1.0], [1.0]]), 2)),
+        Case("log-weights near 200", (four + 200, 2)),
+        Case("log-weights near 1000 in double precision", (1000 + four.double(), 2)),
+        Case("12 draws for each of 5 images, in groups of 4", (draw(12, 5), 4)),
         Case("double precision", (draw(10, 3, torch.float64), 5)),
         Case("inputs that want gradients", (draw(12, 4).requires_grad_(), 3)),
     ]
@@ -80,10 +87,11 @@ _GROUPS = "log_w.unflatten(0, (-1, k))"
 IWAE = Exercise(
     name="score-iwae",
     title="Complete a function",
-    task="""You have S log-weights for each of B images and want IWAE-k, for a k that divides S. Take the first k draws as a group, the next k as another, and so on;
-each group gives the log of its average weight, and the result is the mean of that over the groups, one number per image.
+    task="""You have S log-weights for each of B images and want IWAE-k, for a k that divides S.
+Take the first k draws as a group, the next k as another, and so on.
+Each group gives the log of its average weight, and the result is the mean of that over the groups, one number per image.
 All draws are used, and every k uses the same ones.
-It should stand any size of log-weights, and let gradients through.""",
+It should hold for log-weights of any size, and let gradients through.""",
     stub='''def iwae(log_w, k):
     """log_w (S, B), groups of k draws → IWAE-k of each image, (B,), in nats."""
     ...''',
@@ -92,7 +100,8 @@ It should stand any size of log-weights, and let gradients through.""",
     """log_w (S, B), groups of k draws → IWAE-k of each image, (B,), in nats."""
     groups = log_w.unflatten(0, (-1, k))  # (S/k, k, B)
     return (groups.logsumexp(1) - math.log(k)).mean(0)''',
-    why="""Inside a group the average is taken before the logarithm, over groups after it. k = 1 is the ELBO, k = S the tightest bound these draws can give.
+    why="""Inside a group the average is taken before the logarithm, over groups after it.
+k = 1 is the ELBO, k = S the tightest bound these draws can give.
 `logsumexp` takes the largest weight out first, so nothing under- or overflows.""",
     hints=(
         "First a new axis: `log_w.unflatten(0, (-1, k))` has the shape (S/k, k, B).",
@@ -142,21 +151,30 @@ It should stand any size of log-weights, and let gradients through.""",
 def _models(generator: torch.Generator) -> list[Case]:
     """Images with encoded mu and log_sigma, noise for S draws, a small decoder and its noise_var."""
 
-    def draw(s: int, b: int, k: int, dtype: torch.dtype = torch.float32, grad: bool = False) -> tuple:
-        def normal(*shape: int) -> torch.Tensor:
-            return torch.randn(*shape, generator=generator, dtype=dtype)
+    def draw(s: int, b: int, k: int, dtype: torch.dtype = torch.float32) -> tuple:
+        def normal(*shape: int) -> Tensor:
+            return draws(generator, *shape, dtype=dtype)
 
-        weight = normal(k, 6)
-        mu, log_sigma = normal(b, k), 0.3 * normal(b, k) - 0.5
-        codes = (mu.requires_grad_(grad), log_sigma.requires_grad_(grad))
-        return normal(b, 6), *codes, normal(s, b, k), lambda z: torch.tanh(z @ weight), 0.5
+        decode = Function(f"lambda z: torch.tanh(z @ {as_code(normal(k, 4))})")
+        mu, log_sigma = normal(b, k), (0.3 * normal(b, k) - 0.5).round(decimals=2)
+        return normal(b, 4), mu, log_sigma, normal(s, b, k), decode, 0.5
+
+    def same(x: float, mu: float, log_sigma: float, noise_var: float, *eps: float) -> tuple:
+        """One image of one pixel, which the decoder takes from its one latent as it is."""
+        codes = (torch.tensor([[number]]) for number in (x, mu, log_sigma))
+        return *codes, torch.tensor(eps).reshape(-1, 1, 1), Function("lambda z: z"), noise_var
 
     return [
-        Case("7 draws for each of 4 images", draw(7, 4, 3)),
+        Case("a single draw for an image of one pixel", same(1.5, 1.2, -0.5, 0.25, 1.0)),
+        Case("two draws for an image of one pixel", same(1.5, 1.2, -0.5, 0.25, 1.0, -0.5)),
+        Case("an image that no draw explains", same(40.0, 1.2, -0.5, 0.25, 1.0, -0.5)),
+        Case("a very narrow q", same(1.5, 1.2, -5.0, 0.25, 1.0, -0.5)),
+        Case("a very wide q", same(1.5, 1.2, 3.0, 0.25, 1.0, -0.5)),
+        Case("a decoder with very little noise", same(1.5, 1.2, -0.5, 0.001, 1.0, -0.5)),
         Case("a single draw", draw(1, 3, 2)),
         Case("a single image", draw(5, 1, 2)),
+        Case("7 draws for each of 4 images", draw(7, 4, 3)),
         Case("double precision", draw(6, 3, 2, torch.float64)),
-        Case("inputs that want gradients", draw(5, 3, 2, grad=True)),
     ]
 
 
@@ -164,7 +182,7 @@ _SCORE = '''def test_score(x, mu, log_sigma, eps, decode, noise_var):
     """x (B, D); mu, log_sigma (B, K); eps (S, B, K) → IWAE-S of each image, (B,), nats."""
     z = mu + log_sigma.exp() * eps
     x_hat = decode(z)
-    fit = gaussian_log_likelihood(x.expand_as(x_hat), x_hat, noise_var)
+    log_likelihood = gaussian_log_likelihood(x.expand_as(x_hat), x_hat, noise_var)
     '''
 _AVERAGE = "\n    return log_w.logsumexp(0) - math.log(len(eps))"
 
@@ -172,14 +190,14 @@ INSIDE = Exercise(
     name="score-kl-inside",
     title="Find the bug",
     task="""A colleague turned a correct ELBO into IWAE-S by replacing the mean over draws by the log of the average weight.
-On the linear VAE with its best encoder, where log p(x) is known,
-the score of 100 digits with S = 500 comes out 1.1 nats *above* log p(x), with a standard error of 0.02. So it is no bound. Repair it.
-(`log_ratio(mu, log_sigma, eps)` of lesson 02 is imported.)""",
-    stub=_SCORE + "log_w = fit - kl_to_standard(mu, log_sigma).sum(-1)" + _AVERAGE,
+On the linear VAE with its best encoder, where log p(x) is known, the score of 100 digits with S = 500 comes out 1.1 nats
+*above* log p(x), with a standard error of 0.02. So it is no bound. Repair it.
+`log_ratio(mu, log_sigma, eps)` of lesson 02 is imported.""",
+    stub=_SCORE + "log_w = log_likelihood - kl_to_standard(mu, log_sigma).sum(-1)" + _AVERAGE,
     answer="test_score",
-    solution=_SCORE + "log_w = fit - log_ratio(mu, log_sigma, eps).sum(-1)" + _AVERAGE,
-    why="""The weight is p(x|z) p(z)/q(z|x) at *this* z. The KL is the mean of log q − log p over z:
-under a mean it may take the place of the log-ratio, as in the ELBO; inside a log of an average it may not.
+    solution=_SCORE + "log_w = log_likelihood - log_ratio(mu, log_sigma, eps).sum(-1)" + _AVERAGE,
+    why="""The weight is p(x|z) p(z)/q(z|x) at *this* z. The KL is the mean of log q − log p over z.
+Under a mean it may take the place of the log-ratio, as in the ELBO; inside a log of an average it may not.
 With it the score tends to log E[p(x|z)] − KL. At the best encoder the ELBO already is log p(x), and Jensen lifts this score above it.""",
     hints=(
         "Write down the importance weight of the lesson. Which of its three densities depend on the draw, and which do in the code?",
@@ -189,42 +207,42 @@ With it the score tends to log E[p(x|z)] − KL. At the best encoder the ELBO al
     mistakes=(
         Mistake(
             _SCORE + "kl = kl_to_standard(mu, log_sigma).sum(-1)\n"
-            "    return fit.logsumexp(0) - math.log(len(eps)) - kl",
+            "    return log_likelihood.logsumexp(0) - math.log(len(eps)) - kl",
             "That is the same number as before: the KL is one constant for all draws of an image, and it is the constant that is wrong.",
         ),
         Mistake(
-            _SCORE + "return fit.mean(0) - kl_to_standard(mu, log_sigma).sum(-1)",
+            _SCORE + "return log_likelihood.mean(0) - kl_to_standard(mu, log_sigma).sum(-1)",
             "That is the ELBO with the KL of lesson 01: a bound, but not the tighter one that was asked for.",
         ),
         Mistake(
-            _SCORE + "return (fit - log_ratio(mu, log_sigma, eps).sum(-1)).mean(0)",
+            _SCORE + "return (log_likelihood - log_ratio(mu, log_sigma, eps).sum(-1)).mean(0)",
             "The weights are right. But the mean of their logs is the ELBO; the average belongs inside the logarithm.",
         ),
         Mistake(
-            _SCORE + "log_w = fit - log_ratio(mu, log_sigma, eps).sum(-1)\n    return log_w.logsumexp(0)",
+            _SCORE + "log_w = log_likelihood - log_ratio(mu, log_sigma, eps).sum(-1)\n    return log_w.logsumexp(0)",
             "The weights are right, but − log S went missing: this is the log of their sum.",
         ),
         Mistake(
-            _SCORE + "log_w = fit + log_ratio(mu, log_sigma, eps).sum(-1)" + _AVERAGE,
+            _SCORE + "log_w = log_likelihood + log_ratio(mu, log_sigma, eps).sum(-1)" + _AVERAGE,
             "The weight is p(x|z) p(z)/q(z|x), and `log_ratio` is log q − log p: subtract it.",
         ),
         Mistake(
             _SCORE.replace("z = mu + log_sigma.exp() * eps", "z = mu.expand_as(eps)")
-            + "log_w = fit - log_ratio(mu, log_sigma, eps).sum(-1)"
+            + "log_w = log_likelihood - log_ratio(mu, log_sigma, eps).sum(-1)"
             + _AVERAGE,
             "The log-ratio is right, but you decode at μ. The weight needs p(x|z) at the z that was drawn.",
         ),
         Mistake(
-            _SCORE + "log_w = fit" + _AVERAGE,
+            _SCORE + "log_w = log_likelihood" + _AVERAGE,
             "Without p(z)/q(z|x) the draws from q are treated as draws from the prior. For a q near the posterior the score is too good by about the KL.",
         ),
         Mistake(
-            _SCORE + "zero = torch.zeros_like(z)\n    log_w = fit + log_density(z, zero, zero).sum(-1)" + _AVERAGE,
+            _SCORE + "zero = torch.zeros_like(z)\n    log_w = log_likelihood + log_density(z, zero, zero).sum(-1)" + _AVERAGE,
             "p(z) is there, but the division by q(z|x) is missing, which makes up for where the draws were taken.",
         ),
         Mistake(
             _SCORE + "own = log_density(z, mu.expand_as(z), log_sigma.expand_as(z)).sum(-1)\n"
-            "    log_w = fit - own" + _AVERAGE,
+            "    log_w = log_likelihood - own" + _AVERAGE,
             "You divided by q(z|x), but p(z) is missing in the weight.",
         ),
     ),
@@ -235,13 +253,14 @@ With it the score tends to log E[p(x|z)] − KL. At the best encoder the ELBO al
 GREY = Exercise(
     name="score-grey",
     title="Recognise a number that cannot be",
-    task="""The grey values of the 1797 digits have an entropy of 13.66 nats per digit. A report says:
-Bernoulli decoder, cross-entropy + KL = 10.0 nats per digit on these digits, averaged over many draws. Which explanation is possible?
+    task="""The grey values of the 1797 digits have an entropy of 13.66 nats per digit.
+A report says: Bernoulli decoder, cross-entropy + KL = 10.0 nats per digit on these digits, averaged over many draws.
+Which explanation is possible?
 
 - `"a"`: their network is larger than ours
 - `"b"`: the number is IWAE-5000 and not an ELBO
 - `"c"`: the pixels were turned to 0 or 1 by a threshold before they were scored
-- `"d"`: the decoder knows these digits by heart""",
+- `"d"`: the decoder has learned these digits by heart""",
     stub="explanation = ...",
     answer="explanation",
     solution='explanation = "c"',
@@ -263,7 +282,7 @@ For pixels that are 0 or 1 the entropy is 0, and 10 nats are possible. It is the
         ),
         Mistake(
             'explanation = "d"',
-            "A decoder that paints p = x, pixel for pixel, knows everything by heart, and still pays 13.66 nats of cross-entropy.",
+            "A decoder that paints p = x, pixel for pixel, has everything by heart, and its cross-entropy is still 13.66 nats.",
         ),
     ),
 )
