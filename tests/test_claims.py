@@ -115,8 +115,8 @@ def test_the_mask_hides_the_digits_of_a_claim_and_nothing_else():
 
 @every_notebook
 def test_only_lines_that_claim_writes_are_masked(path):
+    beginnings = tuple(f"✓ {claim.sentence}" for claim in lessons.claims(path))
     for cell in nbformat.read(path, as_version=4).cells:
         printed = "".join(output.get("text", "") for output in cell.get("outputs", ()))
         masked = re.findall(MASK, printed)
-        beginnings = tuple(f"✓ {claim.sentence}" for claim in lessons.claims(path))
         assert all(line.startswith(beginnings) and "claim(" in cell.source for line in masked)
