@@ -21,3 +21,12 @@ def plot_images(ax: Axes, images: ArrayLike, shape: tuple[int, int], columns: in
     ax.imshow(tile(images, shape, columns), vmin=0, vmax=1, interpolation="nearest")
     ax.set_axis_off()
     ax.set_title(title)
+
+
+def plot_rows(ax: Axes, rows: dict[str, ArrayLike], shape: tuple[int, int], title: str = "") -> None:
+    """Rows of equally many images, (N, D) each, under one another with the name of each row before it."""
+    images = np.concatenate([np.asarray(row) for row in rows.values()])
+    plot_images(ax, images, shape, len(images) // len(rows), title)
+    height = shape[0] + 1  # a gap of one pixel between rows
+    for number, name in enumerate(rows):
+        ax.text(-1.5, height * number + shape[0] / 2, name, ha="right", va="center")

@@ -77,3 +77,27 @@ def plot_total_kl(
     ax.set(xscale="log", xlabel="β (log axis)", ylabel="total KL [nats per digit]", ylim=(0, None))
     plain_ticks(ax.xaxis, [0.1, 0.2, 0.5, 1, 2])
     ax.legend(loc="lower left")
+
+
+def plot_loss_profiles(ax: Axes, weights: ArrayLike, rise: ArrayLike, betas: ArrayLike) -> None:
+    """The loss against w, above its value at w = 0: a row of `rise` (N, W) for each of `betas` (N,), minima as dots."""
+    weights = np.asarray(weights)
+    styles = ("-", "--", "-.", ":")
+    for row, beta, style in zip(np.asarray(rise), np.asarray(betas), styles):
+        is_dead = row.min() > -1e-9
+        color = DROWNED if is_dead else THEORY
+        ax.plot(weights, row, style, color=color, label=f"β = {beta:g}")
+        minima = [0.0] if is_dead else np.array([-1, 1]) * abs(weights[row.argmin()])
+        ax.plot(minima, np.full(len(minima), row.min()), "o", color=color)
+    ax.axhline(0, color="black", linewidth=0.8, zorder=0)
+    ax.set(xlabel="decoder weight w [pixel]", ylabel="loss − loss at w = 0\n[nats]")
+    ax.legend(loc="upper center", ncols=2)
+
+
+def plot_advantage(ax: Axes, betas: ArrayLike, advantage: ArrayLike) -> None:
+    """How far each trained model's objective lies above the best linear one, against β on a log axis."""
+    ax.axhline(0, color=THEORY, label="best linear VAE")
+    ax.plot(betas, advantage, "o", color=TRAINED, label="trained MLP VAE", clip_on=False)
+    ax.set(xscale="log", xlabel="β (log axis)", ylabel="objective − best linear\n[nats per digit]")
+    plain_ticks(ax.xaxis, [0.1, 0.2, 0.5, 1, 2])
+    ax.legend(loc="upper right")
