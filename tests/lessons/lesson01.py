@@ -105,6 +105,13 @@ def lost(one: int = 1) -> Names:
     return {"lost_at_prior": (right - wrong).subs(log_sigma, 0)}
 
 
+def near_the_prior(expm1: bool = True) -> Names:
+    """The relative error at log σ = 1e-4 in float32, with expm1 or with the formula as it stands."""
+    tiny = torch.tensor(1e-4)
+    stable = kl_to_standard(torch.tensor(0.0), tiny) if expm1 else (torch.exp(2 * tiny) - 2 * tiny - 1) / 2
+    return {"relative_error": abs(stable / 1e-8 - 1)}
+
+
 WRONG = [
     Wrong("half the bracket is log q/p", "the third term not divided by σ²", bracket, lambda: bracket(sp.S.One)),
     Wrong("half the sum is the formula", "E[z²] = μ² only", integrals, lambda: integrals(second=mu**2)),
@@ -129,6 +136,7 @@ WRONG = [
     Wrong("a full Σ", "the precision for the covariance", full, lambda: full(torch.linalg.inv(COV))),
     Wrong("near the prior a quarter", "nothing misread", misread, lambda: misread(2)),
     Wrong("at the prior nothing is lost", "the −1 forgotten in one of the two", lost, lambda: lost(one=0)),
+    Wrong("kl_to_standard is right", "the formula as it stands", near_the_prior, lambda: near_the_prior(expm1=False)),
 ]
 SENTENCES = {
     "Those 0.511 nats": "abs(kl_correlated - 0.511) < 5e-4",
