@@ -173,6 +173,13 @@ def test_nothing_hides_a_cell_from_nbval(path):
     assert not [cell for cell in cells(path, "code") if any("nbval" in tag for tag in cell.metadata.get("tags", ()))]
 
 
+def test_the_readme_tells_the_times_of_the_lessons():
+    rows = store_notebooks.README.read_text(encoding="utf-8").splitlines()
+    assert rows == [store_notebooks.with_times(row) for row in rows]
+    assert sum(bool(re.search(r"^\| \[\d\d .*\| \d+ min \| \d+ s \|", row)) for row in rows) == len(COURSE)
+    assert store_notebooks.with_times("| [01 KL](x.ipynb) | 1 min | 2 s | what | more |").endswith(" s | what | more |")
+
+
 def test_model_ids_are_renamed_consistently():
     one, two = "0" * 32, "f" * 32
     text = f'"model_id": "{two}" "IPY_MODEL_{one}" "{two}": {{}} "{one}": {{}} deadbeef'

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 from nbclient import NotebookClient
@@ -59,6 +60,7 @@ def store(path: Path) -> bool:
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
     save_signature(notebook)
+    tell_times()
     changed = changes(before, notebook)
     print(f"{path.name}: {seconds:.1f} s, {path.stat().st_size / 1e6:.2f} MB, {', '.join(changed) or 'unchanged'}")
     return False
@@ -129,6 +131,44 @@ def title(path: Path) -> str:
     """The first heading of a notebook."""
     text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
     return re.search(r"^# (.+)$", text, re.MULTILINE).group(1)
+
+
+# Times -----------------------------------------------------------------------------------------
+
+README = NOTEBOOKS.parent / "README.md"
+
+
+class Times(NamedTuple):
+    """How long a lesson takes, as its first page says: minutes to read, seconds to run on two cores."""
+
+    read: int
+    run: int
+
+
+def times(number: str) -> Times:
+    """The times of a lesson, from its line "**Time:** 35 minutes to read, about 15 seconds to run."."""
+    (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
+    text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+    found = re.search(r"\*\*Time.*?\*\*\s+(\d+)\s+minutes\s+to\s+read,\s+about\s+(\d+)\s+seconds\s+to\s+run", text)
+    if found is None:
+        raise ValueError(f"{path.name} must say '**Time:** N minutes to read, about N seconds to run'")
+    return Times(int(found[1]), int(found[2]))
+
+
+def tell_times() -> None:
+    """Write the times of all lessons into the README's table, whose only source they are."""
+    rows = [with_times(row) for row in README.read_text(encoding="utf-8").splitlines()]
+    README.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
+def with_times(row: str) -> str:
+    """A row of the table "notebook | read | run | …" with the lesson's own times; any other line as it is."""
+    found = re.match(r"\| \[(\d\d) [^|]*\| ", row)
+    if found is None:
+        return row
+    read, run = times(found[1])
+    rest = row[found.end() :].split(" | ", 2)[2]
+    return f"{found[0]}{read} min | {run} s | {rest}"
 
 
 # Exercises -------------------------------------------------------------------------------------
