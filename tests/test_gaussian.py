@@ -5,7 +5,7 @@ import math
 import mpmath
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
@@ -79,12 +79,61 @@ def test_log_density_matches_torch(mu, log_sigma, x):
     torch.testing.assert_close(log_density(x, mu, log_sigma), Normal(mu, log_sigma.exp()).log_prob(x))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_near_the_prior_the_error_is_eps_times_log_sigma(dtype, sign):
+    """What the docstring promises, and no more: near sigma = 1 the relative error is eps/|log sigma|."""
+    log_sigma = sign * torch.logspace(-12, 1, 400, dtype=torch.float64).to(dtype)
+    values = kl_to_standard(torch.zeros_like(log_sigma), log_sigma)
+    assert (values >= 0).all()
+    for ours, one in zip(values.tolist(), log_sigma):
+        exact = exact_kl(torch.zeros(()), one)
+        assert abs(ours - exact) <= torch.finfo(dtype).eps * (exact + abs(one.item()))
+
+
+def test_the_gradient_is_right_to_eps():
+    """torch differentiates expm1 as exp, so that near the prior the gradient, too, has an error of eps."""
+    log_sigma = torch.logspace(-30, 0.5, 200, dtype=torch.float32, requires_grad=True)
+    (slope,) = torch.autograd.grad(kl_to_standard(torch.zeros_like(log_sigma), log_sigma).sum(), log_sigma)
+    exact = torch.expm1(2 * log_sigma.detach().double())
+    assert ((slope - exact).abs() <= 4 * torch.finfo(torch.float32).eps * (exact + 1)).all()
+
+
 def test_gradients_are_mu_and_sigma_squared_minus_one():
     mu = torch.linspace(-3, 3, 7, dtype=torch.float64, requires_grad=True)
     log_sigma = torch.linspace(-2, 2, 7, dtype=torch.float64, requires_grad=True)
     kl_to_standard(mu, log_sigma).sum().backward()
     torch.testing.assert_close(mu.grad, mu.detach())
     torch.testing.assert_close(log_sigma.grad, torch.exp(2 * log_sigma.detach()) - 1)
+    assert torch.autograd.gradgradcheck(kl_to_standard, (mu, log_sigma))
+
+
+ANY_NUMBER = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+@settings(max_examples=300)
+@given(st.lists(ANY_NUMBER, min_size=4, max_size=4), st.sampled_from([torch.float32, torch.float64]))
+def test_finite_arguments_never_give_nan(values, dtype):
+    scale = 1.0 if dtype == torch.float32 else 2.0**896  # to the largest numbers of either
+    a, b, c, d = (torch.tensor(value * scale, dtype=dtype) for value in values)
+    assert not kl_to_standard(a, b).isnan()
+    assert not kl(a, b, c, d).isnan()
+    assert not log_density(a, b, c).isnan()
+
+
+@pytest.mark.parametrize("log_sigma", [-89.0, -100.0, -170.0, 89.0, 170.0])
+def test_a_width_beyond_the_range_of_the_dtype_gives_the_right_result(log_sigma):
+    """sigma = exp(-89) is no normal float32 number; what depends on log sigma and a ratio of widths is."""
+    at, zero = torch.tensor(log_sigma), torch.tensor(0.0)
+    assert kl(zero, at, zero, at) == 0
+    assert kl(zero, at + 1, zero, at).item() == pytest.approx(exact_kl(zero, torch.tensor(1.0)), rel=1e-5)
+    assert log_density(zero, zero, at).item() == pytest.approx(-log_sigma - 0.5 * math.log(2 * math.pi))
+
+
+def test_overflow_begins_where_the_module_says():
+    for dtype, limit in ((torch.float32, 45), (torch.float64, 355)):
+        zero = torch.zeros((), dtype=dtype)
+        assert kl_to_standard(zero, zero + limit - 1).isfinite() and kl_to_standard(zero, zero + limit).isinf()
 
 
 @pytest.mark.parametrize("k", [1, 2, 5])
@@ -98,6 +147,39 @@ def test_full_covariance_matches_torch_and_adds_over_independent_latents(k):
     separately = kl_to_standard(mu, 0.5 * cov.diagonal().log()).sum()
     torch.testing.assert_close(kl_full_to_standard(mu, diagonal), separately)
     assert kl_full_to_standard(mu, cov) >= separately - 1e-12
+
+
+def test_full_covariances_come_in_batches():
+    generator = torch.Generator().manual_seed(0)
+    mu = torch.randn(2, 3, 4, generator=generator, dtype=torch.float64)
+    a = torch.randn(2, 3, 4, 4, generator=generator, dtype=torch.float64)
+    cov = a @ a.mT + torch.eye(4)
+    prior = MultivariateNormal(torch.zeros(4).double(), torch.eye(4).double())
+    torch.testing.assert_close(kl_full_to_standard(mu, cov), kl_divergence(MultivariateNormal(mu, cov), prior))
+
+
+def test_near_the_identity_the_full_kl_is_small_and_not_negative():
+    generator = torch.Generator().manual_seed(0)
+    a = 1e-4 * torch.randn(200, 8, 8, generator=generator, dtype=torch.float64)
+    cov = (torch.eye(8) + a + a.mT).float()
+    kls = kl_full_to_standard(torch.zeros(200, 8), cov)
+    mean = torch.zeros(8, dtype=torch.float64)
+    exact = kl_divergence(
+        MultivariateNormal(mean.expand(200, 8), cov.double()), MultivariateNormal(mean, torch.eye(8).double())
+    )
+    assert (kls >= 0).all()
+    torch.testing.assert_close(kls, exact.float(), rtol=0.02, atol=0)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_symmetry_is_judged_relative_to_the_largest_entry(scale):
+    cov = scale * torch.tensor([[2.0, 0.5], [0.5, 1.0]], dtype=torch.float64)
+    rounded, slanted = cov.clone(), cov.clone()
+    rounded[0, 1] *= 1 + 1e-15
+    slanted[0, 1] *= 1 + 1e-6
+    kl_full_to_standard(torch.zeros(2).double(), rounded)
+    with pytest.raises(ValueError, match="cov must be symmetric"):
+        kl_full_to_standard(torch.zeros(2).double(), slanted)
 
 
 BAD = {
@@ -116,6 +198,11 @@ BAD = {
 def test_bad_input_is_named(mu, log_sigma, error, message):
     with pytest.raises(error, match=message):
         kl_to_standard(mu, log_sigma)
+
+
+def test_a_covariance_of_another_dtype_is_named():
+    with pytest.raises(TypeError, match="cov must have the dtype of mu, torch.float32, got torch.float64"):
+        kl_full_to_standard(torch.zeros(2), torch.eye(2).double())
 
 
 def test_large_finite_values_are_not_taken_for_infinite():

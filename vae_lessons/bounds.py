@@ -44,11 +44,11 @@ def elbo_of_posterior(
     check_alike("(B, K)", mu=mu, log_sigma=log_sigma)
     check_input("mu", mu, model, model.n_latents, "(B, K)")
     if len(mu) != len(x):
-        raise ValueError(f"mu must have a row for each of {len(x)} images, got shape {tuple(mu.shape)}")
+        raise ValueError(f"mu must have a row for each of {len(x)} images in x, got shape {tuple(mu.shape)}")
     check_draws("eps", eps, "mu", mu)
     check_number("noise_var", noise_var, above=0)
     z = reparameterize(mu.expand_as(eps), log_sigma.expand_as(eps), eps)
-    log_likelihood = gaussian_log_likelihood(x.expand(len(eps), *x.shape), model.decode(z), noise_var)
+    log_likelihood = gaussian_log_likelihood(x.expand(len(eps), *x.shape), _finite(model.decode(z)), noise_var)
     return log_likelihood.mean(0) - kl_to_standard(mu, log_sigma).sum(-1)
 
 
@@ -76,7 +76,7 @@ def improve_posterior(
     check_count("n_samples", n_samples)
     check_count("seed", seed, at_least=0)
     with torch.no_grad():
-        start = model.encode(x)
+        start = map(_finite, model.encode(x))
     mu, log_sigma = (t.detach().clone().requires_grad_() for t in start)
     generator = torch.Generator(x.device).manual_seed(seed)
     optimizer = torch.optim.Adam([mu, log_sigma], lr=0.02)
@@ -109,9 +109,9 @@ def log_importance_weights(
     _check_model_and_images(model, x)
     if not callable(log_likelihood):
         raise TypeError(f"log_likelihood must be a function, got {type(log_likelihood).__name__}")
-    mu, log_sigma = model.encode(x)
+    mu, log_sigma = map(_finite, model.encode(x))
     log_ratios = log_ratio(mu, log_sigma, eps).sum(-1)
-    x_hat = model.decode(reparameterize(mu.expand_as(eps), log_sigma.expand_as(eps), eps))
+    x_hat = _finite(model.decode(reparameterize(mu.expand_as(eps), log_sigma.expand_as(eps), eps)))
     log_likelihoods = log_likelihood(x.expand_as(x_hat), x_hat)
     check_type("what log_likelihood returns", log_likelihoods, Tensor)
     if log_likelihoods.shape != log_ratios.shape:
@@ -143,3 +143,10 @@ def _check_model_and_images(model: LatentGaussian, x: Tensor) -> None:
     """Raise unless x is a batch (B, D) that this VAE can encode."""
     check_type("model", model, LatentGaussian)
     check_input("x", x, model, model.n_pixels)
+
+
+def _finite(values: Tensor) -> Tensor:
+    """What a model returned, once it is known not to have overflowed."""
+    if not torch.isfinite(values).all():
+        raise ValueError("model overflows: for these x, mu, log_sigma or eps it returned NaN or infinite entries")
+    return values

@@ -39,7 +39,7 @@ def kl_to_standard(mu: Tensor, log_sigma: Tensor) -> Tensor:
 
     `expm1` keeps what sigma² − 1 would lose near sigma = 1: the error is below eps·(KL + |log_sigma|), with
     eps the dtype's rounding unit, not eps itself. So the *relative* error still grows near the prior, to
-    eps/|log_sigma|. The gradient, mu and sigma² − 1, is right to a few eps everywhere.
+    eps/|log_sigma|; the gradient, mu and sigma² − 1, is right to about eps·(1 + sigma²).
 
     Args:
         mu, log_sigma: floating-point tensors of one shape, (...), often (B, K).
@@ -95,7 +95,8 @@ def kl_full_to_standard(mu: Tensor, cov: Tensor) -> Tensor:
     check_tensor("cov", cov, "(..., K, K)")
     check_dtype("cov", cov, "mu", mu.dtype)
     if cov.shape != (*mu.shape, mu.shape[-1]):
-        raise ValueError(f"cov must have shape {(*mu.shape, mu.shape[-1])}, got {tuple(cov.shape)}")
+        wanted = (*mu.shape, mu.shape[-1])
+        raise ValueError(f"cov must have shape {wanted} for mu of shape {tuple(mu.shape)}, got {tuple(cov.shape)}")
     rounding = 100 * torch.finfo(cov.dtype).eps * cov.abs().amax((-2, -1))
     if ((cov - cov.mT).abs().amax((-2, -1)) > rounding).any():
         raise ValueError("cov must be symmetric, got a matrix that differs from its transpose")

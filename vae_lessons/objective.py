@@ -142,8 +142,9 @@ def bernoulli_elbo(output: Output, x: Tensor) -> ElboTerms:
     Raises:
         TypeError, ValueError: no `Output` for these images; or see `bernoulli_log_likelihood`.
     """
-    kl = _kl(output)
-    return ElboTerms(bernoulli_log_likelihood(_for_each_model(x, output.x_hat), output.x_hat), kl)
+    kl, x = _kl(output), _for_each_model(x, output.x_hat)
+    check_alike("(..., B, D)", x=x, x_hat=output.x_hat)
+    return ElboTerms(bernoulli_log_likelihood(x, output.x_hat), kl)
 
 
 def linear_elbo(model: LinearVAE, x: Tensor, noise_var: float | Tensor) -> ElboTerms:

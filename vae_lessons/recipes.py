@@ -55,11 +55,10 @@ def post_loss(output: Output, x: Tensor) -> tuple[Tensor, ElboTerms]:
     Raises:
         TypeError, ValueError: no `Output` for these images; other shapes or dtypes, NaN or infinite.
     """
-    check_type("output", output, Output)
-    check_alike("(B, D)", x=x, x_hat=output.x_hat)
+    _check_pass(output, x)
     implied_noise_var = x.shape[-1] / (2 * output.mu.shape[-1])
-    loss = F.mse_loss(output.x_hat, x) + latent_loss(output.mu, output.log_sigma.exp())
-    return loss, gaussian_elbo(output, x, implied_noise_var)
+    terms = gaussian_elbo(output, x, implied_noise_var)
+    return F.mse_loss(output.x_hat, x) + terms.kl.mean(), terms  # the mean KL: `latent_loss`
 
 
 class Recipe(NamedTuple):
@@ -136,8 +135,7 @@ def recipe_loss(recipe: Recipe) -> Loss:
     implied_objective(recipe, n_pixels=1, n_latents=1, batch_size=1)  # a bad one is named now, not in training
 
     def loss(output: Output, x: Tensor) -> tuple[Tensor, ElboTerms]:
-        check_type("output", output, Output)
-        check_alike("(B, D)", x=x, x_hat=output.x_hat)
+        _check_pass(output, x)
         implied = implied_objective(recipe, x.shape[-1], output.mu.shape[-1], len(x))
         terms = gaussian_elbo(output, x, implied.level)
         error = _reduced((x - output.x_hat) ** 2, recipe.error)
@@ -151,3 +149,10 @@ def _reduced(table: Tensor, reduction: str) -> Tensor:
     if reduction == "sum_mean":
         return table.sum(-1).mean()
     return table.sum() if reduction == "sum" else table.mean()
+
+
+def _check_pass(output: Output, x: Tensor) -> None:
+    """Raise unless `output` may be what one model returned for x: a mean over a stack would mix its models."""
+    check_type("output", output, Output)
+    check_alike("(B, D)", x=x, x_hat=output.x_hat)
+    check_alike("(B, K)", mu=output.mu, log_sigma=output.log_sigma)

@@ -71,7 +71,7 @@ def data_spectrum(x: Numbers) -> Spectrum:
         raise ValueError(f"x is too large for float64, its squares overflow: got {abs(x).max():g}")
     eigenvalues, directions = np.linalg.eigh(covariance)
     # rounding leaves some at −1e-17 where the data fill fewer than D dimensions
-    return Spectrum(eigenvalues[::-1].clip(min=0), directions[:, ::-1], mean)
+    return Spectrum(eigenvalues[::-1].clip(min=0), directions[:, ::-1].copy(), mean)
 
 
 def moment_points(spectrum: Spectrum) -> Array:
@@ -225,7 +225,8 @@ def linear_log_likelihood(x: Numbers, decoder: Numbers, mean: Numbers, noise_var
         except np.linalg.LinAlgError:
             raise ValueError(f"noise_var is too small beside decoder for float64, got {noise_var:g}") from None
         whitened = np.linalg.solve(root, (x - mean).T)
-        squares: Array = np.square(whitened).sum(0)
+        squares = np.square(whitened).sum(0)
+        squares[np.isnan(squares)] = np.inf  # ∞ − ∞ on the way
     log_volume = float(np.log(np.diag(root)).sum()) + 0.5 * n_pixels * math.log(2 * math.pi)
     log_densities: Array = -0.5 * squares - log_volume
     return log_densities
@@ -251,8 +252,10 @@ def ppca_noise_var(eigenvalues: Numbers, n_latents: int) -> float:
 def _eigenvalues(eigenvalues: Numbers) -> Array:
     """A copy, once it is known that these can be a spectrum."""
     array = as_array("eigenvalues", eigenvalues, "(D,)")
-    if (np.diff(array) > 0).any() or array[-1] < 0:
+    if (array[1:] > array[:-1]).any() or array[-1] < 0:
         raise ValueError("eigenvalues must be numbers ≥ 0, largest first")
+    if array[0] > np.finfo(np.float64).max / len(array):
+        raise ValueError(f"eigenvalues are too large for float64, their sum overflows: got {array[0]:g}")
     return array
 
 

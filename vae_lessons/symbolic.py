@@ -88,7 +88,7 @@ def _expression(name: str, value: Term) -> sp.Expr:
     """A number or a SymPy expression as an expression, with no symbol that only looks like ours."""
     try:
         expression = sp.sympify(value, strict=True)  # text would be read as new symbols
-    except sp.SympifyError:
+    except (TypeError, ValueError):
         expression = None
     if not isinstance(expression, sp.Expr):
         raise TypeError(f"{name} must be a SymPy expression or a number, got {type(value).__name__}")
