@@ -15,13 +15,15 @@ from pathlib import Path
 
 COURSE = Path(__file__).resolve().parent.parent / "notebooks"
 RECORD = ".handed_out.json"  # for each file, the SHA-256 of what was handed out
+KINDS = (".ipynb", ".png")  # what a lesson needs; a teacher's own progress.json or slides lie beside them
 
 
 def hand_out(source: Path, target: Path) -> list[Path]:
-    """Copy the files of `source` that the learner lacks or never changed; return the copies made."""
+    """Copy the notebooks and pictures of `source` that the learner lacks or never changed; return the copies made."""
     target.mkdir(parents=True, exist_ok=True)
     record = read_record(target)
-    new = [path for path in sorted(source.glob("[!._]*")) if path.is_file() and is_due(path, target, record)]
+    lessons = [path for path in sorted(source.glob("[!._]*")) if path.is_file() and path.suffix in KINDS]
+    new = [path for path in lessons if is_due(path, target, record)]
     for path in new:
         put(target / path.name, path.read_bytes())
         record[path.name] = digest(target / path.name)

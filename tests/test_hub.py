@@ -167,7 +167,8 @@ def folders(tmp_path):
     course.mkdir()
     (course / "one.ipynb").write_text("first")
     (course / "two.ipynb").write_text("second")
-    (course / ".hidden").touch()
+    for name in (".hidden", "progress.json", "one.slides.html"):
+        (course / name).touch()
     start_learner.hand_out(course, mine)
     return course, mine
 
@@ -176,9 +177,10 @@ def names(copies):
     return [path.name for path in copies]
 
 
-def test_everything_is_handed_out_once(folders):
+def test_every_notebook_is_handed_out_once_and_nothing_of_the_teacher_s(folders):
     course, mine = folders
-    assert (mine / "one.ipynb").read_text() == "first" and not (mine / ".hidden").exists()
+    assert sorted(path.name for path in mine.iterdir()) == [start_learner.RECORD, "one.ipynb", "two.ipynb"]
+    assert (mine / "one.ipynb").read_text() == "first"
     assert start_learner.hand_out(course, mine) == []
 
 

@@ -75,6 +75,13 @@ def test_the_picture_for_places_without_widgets_is_the_first_shown():
     assert "application/vnd.jupyter.widget-view+json" in bundle
 
 
+def test_an_older_ipywidgets_shows_the_picture_too(monkeypatch):
+    """Version 7 has no such method, only one that asks a kernel for the widget."""
+    monkeypatch.delattr(widgets.Widget, "_repr_mimebundle_")
+    bundle = grey_slider(Control("g", [0.2, 0.8]))._repr_mimebundle_()
+    assert set(bundle) == {"image/png", "text/plain"}
+
+
 def test_an_error_while_drawing_reaches_the_learner():
     fig, _ = plt.subplots()
     with pytest.raises(ZeroDivisionError):

@@ -81,7 +81,8 @@ class Pictured(widgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs) -> dict:
         image, text = self.still()
-        return {**super()._repr_mimebundle_(**kwargs), "image/png": encode(image, "png"), "text/plain": text}
+        of_widget = getattr(super(), "_repr_mimebundle_", lambda **_: {})  # ipywidgets 7 has none outside a kernel
+        return {**of_widget(**kwargs), "image/png": encode(image, "png"), "text/plain": text}
 
 
 class _Sliders(Pictured):
