@@ -123,3 +123,43 @@ def test_errors_name_the_argument(linear):
         log_importance_weights(linear, noise(4, 6), noise(3, 4, 5), log_likelihood)
     with pytest.raises(ValueError, match="log_weights"):
         importance_bound(torch.tensor([0.0, math.nan]))
+
+
+def test_an_interrupt_keeps_the_posterior_found_so_far(monkeypatch):
+    model, x = orthogonal_linear_vae(), noise(4, 6, seed=3)
+    expected = improve_posterior(model, x, noise_var=0.4, steps=5)
+    steps = iter(range(5))
+
+    def step(optimizer):
+        if next(steps, None) is None:
+            raise KeyboardInterrupt
+        real_step(optimizer)
+
+    real_step = torch.optim.Adam.step
+    monkeypatch.setattr(torch.optim.Adam, "step", step)
+    stopped = improve_posterior(model, x, noise_var=0.4, steps=300)
+    assert all(torch.equal(a, b) for a, b in zip(stopped, expected))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"x": noise(6)}, ValueError, r"x must have shape \(B, 6\), got \(6,\)"),
+        ({"x": noise(4, 6).float()}, TypeError, "x must have the dtype of the model, torch.float64"),
+        ({"mu": noise(1, 2), "log_sigma": noise(1, 2)}, ValueError, "mu must have a row for each of 4 images in x"),
+        ({"mu": noise(4, 3), "log_sigma": noise(4, 3)}, ValueError, r"mu must have shape \(B, 2\)"),
+        ({"eps": noise(4, 2)}, ValueError, r"eps must have shape \(S, 4, 2\)"),
+        ({"noise_var": torch.full((3, 1), 0.4)}, ValueError, r"noise_var must be one number, got shape \(3, 1\)"),
+        ({"log_sigma": torch.full((4, 2), 720.0).double()}, ValueError, "model overflows"),
+    ],
+)
+def test_what_would_be_spread_over_images_or_draws_is_named(linear, change, error, message):
+    good = {"x": noise(4, 6), "mu": noise(4, 2), "log_sigma": noise(4, 2), "eps": noise(3, 4, 2), "noise_var": 0.4}
+    elbo_of_posterior(linear, **good)
+    with pytest.raises(error, match=message):
+        elbo_of_posterior(linear, **good | change)
+
+
+def test_a_likelihood_of_another_shape_is_refused(linear):
+    with pytest.raises(ValueError, match=r"log_likelihood must return shape \(3, 4\).*got \(4,\)"):
+        log_importance_weights(linear, noise(4, 6), noise(3, 4, 2), lambda x, x_hat: x.sum((0, -1)))

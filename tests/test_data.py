@@ -47,3 +47,16 @@ def test_digits_are_all_there_and_split_without_overlap():
 def test_a_test_set_of_everything_is_refused():
     with pytest.raises(ValueError, match="n_test must lie between 1 and 1796, got 1797"):
         split(digits(), 1797)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"n_test": 2.0}, TypeError, "n_test must be an int, got float"),
+        ({"seed": "0"}, TypeError, "seed must be an int, got str"),
+        ({"images": digits().x}, TypeError, "images must be of type Images, got Tensor"),
+    ],
+)
+def test_a_bad_split_is_named(change, error, message):
+    with pytest.raises(error, match=message):
+        split(**{"images": digits(), "n_test": 2} | change)

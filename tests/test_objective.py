@@ -12,7 +12,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Independent, Normal
 
 from vae_lessons.data import digits
-from vae_lessons.model import VAE, Layer, LinearVAE, reference_vae
+from vae_lessons.model import VAE, Layer, LinearVAE, Output, reference_vae
 from vae_lessons.montecarlo import estimate
 from vae_lessons.objective import (
     alive,
@@ -99,6 +99,91 @@ def test_negative_elbo_is_the_mean_over_the_batch():
     output = reference_vae().double()(X)
     terms = gaussian_elbo(output, X, 0.5)
     torch.testing.assert_close(negative_elbo(0.5, 2.0)(output, X)[0], -terms.weighted(2.0).mean())
+
+
+def one_pass(*shape: int) -> Output:
+    """What a model might have returned: x_hat (..., B, D) and 3 latents."""
+    generator = torch.Generator().manual_seed(1)
+    x_hat = torch.rand(*shape, generator=generator, dtype=torch.float64)
+    mu, log_sigma = torch.randn(2, *shape[:-1], 3, generator=generator, dtype=torch.float64)
+    return Output(x_hat, mu, log_sigma, mu)
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        lambda x: gaussian_elbo(one_pass(6, 64), x, 0.5),
+        lambda x: bernoulli_elbo(one_pass(6, 64), x),
+        lambda x: negative_elbo(0.5)(one_pass(6, 64), x),
+        lambda x: best_noise_var(x, one_pass(6, 64).x_hat),
+        lambda x: gaussian_log_likelihood(x, one_pass(6, 64).x_hat, 0.5),
+    ],
+)
+def test_one_image_is_not_scored_against_a_batch(score):
+    score(X)
+    with pytest.raises(ValueError, match=r"x must have shape \(..., B, D\), got \(64,\)"):
+        score(X[0])
+
+
+def test_every_model_of_a_stack_may_have_images_of_its_own():
+    output, own = one_pass(2, 6, 64), torch.stack([X, X.flip(0)])
+    together = gaussian_elbo(output, own, 0.5)
+    for m in range(2):
+        alone = gaussian_elbo(Output(*(part[m] for part in output)), own[m], 0.5)
+        torch.testing.assert_close(together.elbo[m], alone.elbo)
+    shared = gaussian_elbo(output, X, 0.5)
+    torch.testing.assert_close(shared.elbo[0], together.elbo[0])
+
+
+def test_a_weight_may_be_a_scalar_tensor_or_one_for_each_model():
+    terms, of_stack = gaussian_elbo(one_pass(6, 64), X, 0.5), gaussian_elbo(one_pass(2, 6, 64), X, 0.5)
+    assert torch.equal(terms.weighted(torch.tensor(0.3, dtype=torch.float64)), terms.weighted(0.3))
+    each = of_stack.weighted(torch.tensor([0.3, 0.7], dtype=torch.float64))
+    torch.testing.assert_close(each, torch.stack([of_stack.weighted(0.3)[0], of_stack.weighted(0.7)[1]]))
+
+
+SQUARE = torch.zeros(6, 6)  # as many images as pixels: what is of the wrong kind would fit
+PER_MODEL = {
+    "a variance for each pixel": (lambda: gaussian_log_likelihood(SQUARE, SQUARE, torch.ones(6)), "noise_var"),
+    "a variance for each image": (lambda: gaussian_log_likelihood(SQUARE, SQUARE, torch.ones(6, 1)), "noise_var"),
+    "a row of variances": (lambda: gaussian_log_likelihood(X.expand(2, 6, 64), X.expand(2, 6, 64), torch.ones(1, 2)), "noise_var"),
+    "a weight for each image": (lambda: gaussian_elbo(one_pass(6, 64), X, 0.5).weighted(torch.ones(6)), "beta"),
+    "a floor for each latent": (lambda: floored_kl(torch.ones(6, 3), torch.ones(3)), "floor"),
+    "a floor for each image": (lambda: floored_kl(torch.ones(2, 3, 3), torch.ones(3)), "floor"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "name"), PER_MODEL.values(), ids=PER_MODEL)
+def test_only_what_belongs_to_models_is_spread_over_them(call, name):
+    with pytest.raises(ValueError, match=f"{name} must be one number"):
+        call()
+
+
+def test_codes_of_other_images_are_refused():
+    output = one_pass(6, 64)
+    with pytest.raises(ValueError, match="output must have one mu for each x_hat"):
+        gaussian_elbo(output._replace(mu=output.mu[:1], log_sigma=output.log_sigma[:1]), X, 0.5)
+
+
+DTYPES = {
+    "images": (lambda: linear_elbo(small_linear(0), torch.zeros(2, 5), 0.5), "x must have the dtype of the model"),
+    "variance": (lambda: gaussian_log_likelihood(X, X, torch.ones(1)), "noise_var must be torch.float64 like the rest"),
+    "weight": (lambda: gaussian_elbo(one_pass(2, 6, 64), X, 0.5).weighted(torch.ones(2)), "beta must be torch.float64"),
+    "a pass that is none": (lambda: gaussian_elbo(X, X, 0.5), "output must be of type Output, got Tensor"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "message"), DTYPES.values(), ids=DTYPES)
+def test_a_slip_of_type_is_named(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_a_bad_loss_is_refused_when_it_is_made():
+    with pytest.raises(ValueError, match="noise_var must be positive, got 0"):
+        negative_elbo(0.0)
+    with pytest.raises(ValueError, match="beta must not be negative"):
+        negative_elbo(0.5, -1.0)
 
 
 def small(layer: Layer = nn.Linear) -> VAE:

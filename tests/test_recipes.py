@@ -60,6 +60,38 @@ def test_a_summed_recipe_trains_what_its_elbo_trains():
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-4)
 
 
+def test_a_recipe_reports_the_elbo_at_its_level():
+    """At σ_x² = level and β = 1: here the level is ½·0.6."""
+    recipe = Recipe("sum_mean", "sum_mean", kl_weight=0.6)
+    x = X[:20].double()
+    output = reference_vae().double()(x)
+    _, terms = recipe_loss(recipe)(output, x)
+    expected = torch.distributions.Normal(output.x_hat, math.sqrt(0.3)).log_prob(x).sum(-1)
+    torch.testing.assert_close(terms.log_likelihood, expected)
+
+
+@pytest.mark.parametrize("loss", [recipe_loss(Recipe("mean", "mean")), post_loss])
+def test_a_recipe_refuses_one_image_and_stacks(loss):
+    output = reference_vae()(X[:4])
+    with pytest.raises(ValueError, match=r"x must have shape \(B, D\), got \(64,\)"):
+        loss(output, X[0])
+    with pytest.raises(ValueError, match="x_hat must have the shape of x"):
+        loss(output._replace(x_hat=output.x_hat.expand(2, 4, 64)), X[:4])
+
+
+@pytest.mark.parametrize("batch_size", [-1, 0])
+def test_a_batch_has_at_least_one_image(batch_size):
+    with pytest.raises(ValueError, match=f"batch_size must be at least 1, got {batch_size}"):
+        implied_objective(Recipe("sum", "mean"), 64, 8, batch_size)
+
+
+def test_a_bad_recipe_is_refused_before_training():
+    with pytest.raises(ValueError, match="kl_weight must be positive, got -1"):
+        recipe_loss(Recipe("mean", "mean", kl_weight=-1.0))
+    with pytest.raises(TypeError, match="recipe must be of type Recipe, got str"):
+        recipe_loss("mean")
+
+
 def test_only_the_product_is_determined():
     implied = implied_objective(Recipe("sum", "sum", kl_weight=3.0), 64, 8)
     assert implied.beta(noise_var=1.0) == implied.level == implied.noise_var(beta=1.0) == 1.5

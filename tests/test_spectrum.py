@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize
@@ -148,6 +149,23 @@ def test_the_linear_optimum_lies_on_the_curve_and_its_codes_have_unit_covariance
     np.testing.assert_allclose(mu.T @ mu / len(X) + np.diag(best.sigma**2), np.eye(8), atol=1e-9)
 
 
+def test_fewer_images_than_pixels_leave_directions_without_variance():
+    """Rounding would make some of these eigenvalues −1e-18; a variance is not negative, and its root is taken."""
+    few = sp.data_spectrum(X[:5])
+    assert (few.eigenvalues >= 0).all() and (few.eigenvalues[5:] < 1e-12).all()
+    assert np.isfinite(sp.moment_points(few)).all()
+
+
+def test_a_spectrum_can_be_handed_to_torch():
+    assert all(torch.from_numpy(part).isfinite().all() for part in SPECTRUM)
+
+
+def test_extreme_levels_give_right_numbers():
+    assert sp.kl_per_latent([1e300], 1e-300, 1) == pytest.approx([300 * np.log(10)])
+    assert sp.optimal_elbo([1.0], torch.tensor(0.5), 1) == sp.optimal_elbo([1.0], 0.5, 1)
+    assert sp.linear_log_likelihood([[1e200]], [[1.0]], [0.0], 1.0) == [-np.inf]
+
+
 BAD = {
     "no water": (lambda: sp.kl_per_latent([1.0], 0.0, 1), "level must be positive, got 0"),
     "NaN": (lambda: sp.kl_per_latent([1.0], float("nan"), 1), "level must be finite"),
@@ -157,8 +175,20 @@ BAD = {
     "one row": (lambda: sp.data_spectrum(np.ones(3)), r"x must have shape \(N, D\)"),
     "NaN data": (lambda: sp.data_spectrum(np.full((2, 2), np.nan)), "x must be finite"),
     "nothing discarded": (lambda: sp.ppca_noise_var([1.0], 1), "n_latents must leave"),
+    "no noise and no weight": (lambda: sp.optimal_elbo([1.0], -1.0, 1, beta=-1.0), "noise_var must be positive, got -1"),
+    "no weight": (lambda: sp.optimal_elbo([1.0], 1.0, 1, beta=0), "beta must be positive, got 0"),
+    "several levels": (lambda: sp.kl_per_latent([1.0], torch.ones(2), 1), "level must be one number"),
+    "less than nothing discarded": (lambda: sp.ppca_noise_var([2.0, 1.0], -1), "n_latents must be at least 1, got -1"),
+    "unsorted, discarded": (lambda: sp.ppca_noise_var([1.0, 2.0], 1), "eigenvalues must be numbers ≥ 0, largest first"),
+    "unsorted, thresholds": (lambda: sp.thresholds([1.0, 2.0], 1.0), "eigenvalues must be numbers ≥ 0, largest first"),
+    "one image": (lambda: sp.linear_log_likelihood(X[0], np.ones((64, 1)), X[0], 1.0), r"x must have shape \(N, D\)"),
+    "one mean for all": (lambda: sp.linear_log_likelihood(X, np.ones((64, 1)), [0.0], 1.0), r"mean must have shape \(64,\)"),
+    "other pixels": (lambda: sp.linear_log_likelihood(X, np.ones((3, 1)), X[0], 1.0), r"decoder must have shape \(64, K\)"),
+    "NaN decoder": (lambda: sp.linear_log_likelihood(X, np.full((64, 1), np.nan), X[0], 1.0), "decoder must be finite"),
+    "noise lost in rounding": (lambda: sp.linear_log_likelihood(X, 1e9 * np.ones((64, 1)), X[0], 1e-9), "noise_var is too small beside decoder"),
+    "pixels too large": (lambda: sp.data_spectrum([[1e200], [0.0]]), "x is too large for float64"),
     "no noise": (lambda: sp.thresholds([1.0], -1.0), "noise_var must be positive, got -1"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("call", "message"), BAD.values(), ids=BAD)

@@ -19,7 +19,7 @@ DTYPES = (torch.float32, torch.float64)
 def check_type(name: str, value: object, kind: type) -> None:
     """Raise a TypeError unless `value` is a `kind`."""
     if not isinstance(value, kind):
-        raise TypeError(f"{name} must be a {kind.__name__}, got {type(value).__name__}")
+        raise TypeError(f"{name} must be of type {kind.__name__}, got {type(value).__name__}")
 
 
 def check_tensor(name: str, value: Tensor, shape: str = "(...)") -> None:
