@@ -111,12 +111,12 @@ def theory(level: float) -> NDArray:
 
 
 def shown(live: Locator, values: Sequence[float]) -> str:
-    """Wait for the readouts and the picture of these values of σ² and β; return the picture."""
+    """Wait for the readouts and the picture of these values of σ_x² and β; return the picture."""
     expect(live.locator(".widget-readout")).to_have_text([f"{value:.2f}" for value in values], timeout=SOON)
     kl, (noise_var, beta) = theory(values[0] * values[1]), values
-    text = f"{np.count_nonzero(kl)} of 8 latents live, total KL {kl.sum():.2f} nats"
+    text = f"{np.count_nonzero(kl)} of 8 latents above water, total KL {kl.sum():.2f} nats"
     picture = live.locator(PICTURE)
-    expect(picture).to_have_attribute("alt", f"σ² = {noise_var:.2f}, β = {beta:.2f}: {text}", timeout=SOON)
+    expect(picture).to_have_attribute("alt", f"σ_x² = {noise_var:.2f}, β = {beta:.2f}: {text}", timeout=SOON)
     return picture.get_attribute("src")
 
 
