@@ -10,6 +10,7 @@ import pytest
 from vae_lessons.packages import requirements
 
 ROOT = Path(__file__).resolve().parent.parent
+GROUPS = ("dependencies", "test", "health")
 ON_CONDA = {"matplotlib": "matplotlib-base", "torch": "pytorch-cpu", "playwright": "playwright-python"}
 
 
@@ -19,14 +20,14 @@ def conda_packages() -> set[str]:
 
 
 def test_environment_yml_agrees_with_pyproject():
-    ours = requirements(ROOT, "dependencies") + requirements(ROOT, "test")
+    ours = [line for group in GROUPS for line in requirements(ROOT, group)]
     renamed = {re.sub(r"^[\w-]+", lambda name: ON_CONDA.get(name[0], name[0]), line) for line in ours}
     python = re.search(r'requires-python = "(.+)"', (ROOT / "pyproject.toml").read_text())[1]
     assert conda_packages() == renamed | {f"python{python}"}
 
 
 def test_every_package_has_both_bounds():
-    for line in requirements(ROOT, "dependencies") + requirements(ROOT, "test"):
+    for line in (line for group in GROUPS for line in requirements(ROOT, group)):
         assert re.fullmatch(r"[\w-]+>=[\d.]+,<[\d.]+", line), line
 
 
@@ -44,7 +45,7 @@ def test_every_package_imported_is_asked_for():
     for folder, listed in {"vae_lessons": asked, "tools": asked, "benchmarks": for_tests}.items():
         for path in (ROOT / folder).rglob("*.py"):
             for name in re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(), re.MULTILINE):
-                ours = name == "vae_lessons" or any(
+                ours = name in ("vae_lessons", "tests") or any(
                     (ROOT / place / f"{name}.py").exists() for place in ("tests", "tools")
                 )
                 known = ours or name in sys.stdlib_module_names
