@@ -1,15 +1,16 @@
 """Exercises that answer back: ``check``, ``hint``, ``solution`` and ``progress`` (every notebook).
 
-check("kl-standard", kl_standard)   right, wrong with a hint that fits the mistake, or not answered yet
-hint("kl-standard")                 the next of up to three steps
-solution("kl-standard")             a worked answer
-progress()                          what is done, in all notebooks
-grade("kl-standard", kl_standard)   as `check`, but raises an error unless right (tools/export_assignment.py)
+check("kl-log-var", kl_from_log_var)   right, wrong with a hint that fits the mistake, or not answered yet
+hint("kl-log-var")                     the next of up to three steps
+solution("kl-log-var")                 a worked answer
+progress()                             what is done, in all notebooks
+grade("kl-log-var", kl_from_log_var)   as `check`, but raises an error unless right (tools/export_assignment.py)
 """
 
 import json
 import os
 import warnings
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -119,8 +120,8 @@ def _remember(name: str) -> None:
     done = sorted({*_remembered(), name})
     path = progress_file()
     part = path.with_suffix(f".{os.getpid()}.part")
-    try:
+    with suppress(OSError):
         part.write_text(json.dumps({"done": done}, indent=1), encoding="utf-8")
         part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
+    with suppress(OSError):
+        part.unlink()  # what is left where a step failed

@@ -22,10 +22,8 @@ def difference_in_kind(given: Any, wanted: Any, what: str = "it returned") -> st
         return _difference_in_parts(given, wanted, what)
     if not isinstance(wanted, Tensor):
         return None if _is_like(given, wanted) else f"{what} {kind(given)} where {kind(wanted)} is wanted."
-    if not isinstance(given, Tensor):
+    if not isinstance(given, Tensor) or given.shape != wanted.shape:
         return f"{what} {kind(given)} where {kind(wanted)} is wanted."
-    if given.shape != wanted.shape:
-        return f"{what} shape {tuple(given.shape)} where {tuple(wanted.shape)} is wanted."
     if given.dtype != wanted.dtype:
         return f"{what} {given.dtype} where {wanted.dtype} is wanted: a dtype should come from the input."
     return None
@@ -58,8 +56,8 @@ def close(one: Any, two: Any) -> bool:
     if not (_has_numbers(one) and _has_numbers(two)):
         return type(one) is type(two) and isinstance(one, str | None) and one == two
     rtol, atol = _tolerance(one, two)
-    first, second = (torch.as_tensor(each).detach().double() for each in (one, two))
-    return first.shape == second.shape and torch.allclose(first, second, rtol=rtol, atol=atol, equal_nan=True)
+    first, second = (np.asarray(plain(each), dtype=float) for each in (one, two))
+    return first.shape == second.shape and np.allclose(first, second, rtol=rtol, atol=atol, equal_nan=True)
 
 
 def _has_numbers(value: Any) -> bool:

@@ -14,7 +14,7 @@ from vae_lessons.exercises import calling
 from vae_lessons.exercises.calling import Outcome, TooLong, outcome, outcomes, plain
 from vae_lessons.exercises.comparing import alike, difference_in_kind, first_difference, same_gradients
 from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake, run
-from vae_lessons.exercises.wording import call, kind, size, where_it_happened
+from vae_lessons.exercises.wording import call, kind, where_it_happened
 from vae_lessons.torch_state import threads
 
 
@@ -143,9 +143,9 @@ def _judge_function(lesson: Lesson, exercise: Exercise, answer: Callable, cases:
 
 
 def _explanation(trial: Trial, problems: list[str | None]) -> str:
-    """The hint for a known mistake; or that it is random; or the smallest call that goes wrong."""
+    """The hint for a known mistake; or that it is random; or the first call that goes wrong and can be repeated."""
     failing = [number for number, problem in enumerate(problems) if problem]
-    place = min(failing, key=lambda number: size(trial.cases[number]))
+    place = min(failing, key=lambda number: (call("", trial.cases[number]) is None, number))
     failed = trial.given[place]
     where = where_it_happened(failed.error, ours=(__file__, calling.__file__))
     known = [*trial.exercise.mistakes, Mistake(trial.exercise.stub, UNCHANGED)]
@@ -187,9 +187,12 @@ def _problem(exercise: Exercise, case: Case, given: Outcome, wanted: Outcome) ->
         or _difference_in_value(exercise, case, given, wanted)
         or _difference_beside(given, wanted)
     )
+    return problem and f"On {case.label} {problem}{_how_to_repeat(exercise, case)}"
+
+
+def _how_to_repeat(exercise: Exercise, case: Case) -> str:
     lines = call(exercise.answer, case)
-    repeat = f" This is the call:\n{indent(lines, '    ')}" if lines else ""
-    return problem and f"On {case.label} {problem}{repeat}"
+    return f" This is the call:\n{indent(lines, '    ')}" if lines else ""
 
 
 def _failure(given: Outcome) -> str | None:
@@ -208,7 +211,7 @@ def _difference_in_value(exercise: Exercise, case: Case, given: Outcome, wanted:
         return first_difference(given.value, wanted.value)
     facts = (exercise.facts(case.args, done.value) for done in (given, wanted))
     pairs = zip(*(each.items() for each in facts))
-    return next((f"{name}: {one} where {two} is right." for (name, one), (_, two) in pairs if one != two), None)
+    return next((f"{name} {one} where {two} is right." for (name, one), (_, two) in pairs if one != two), None)
 
 
 def _difference_beside(given: Outcome, wanted: Outcome) -> str | None:

@@ -26,7 +26,7 @@ LAST_LATENT = Exercise(
     title="A number",
     task="""Brightness runs from 0 to 1 in these images, and the last latent dies at β = 1.398.
 Now double all pixel values, and leave `noise_var` at 0.5. At which β does the last latent die?
-Replace `...` by your number, run the cell, then the check. A wrong answer costs nothing: try one first, if you like.""",
+Replace `...` by your number, run the cell, then the check. A wrong answer does no harm, so try one first, if you like.""",
     stub="last_dies = ...",
     answer="last_dies",
     solution="last_dies = 2**2 * 1.398",

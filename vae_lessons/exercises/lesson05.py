@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake, draws, shares
 from vae_lessons.exercises.wording import as_code
 from vae_lessons.model import reference_vae
-from vae_lessons.torch_state import seeded
 
 SETUP = "import torch"
 
@@ -17,10 +16,11 @@ N_PIXELS = 3
 
 def small_vae(n_latents: int, seed: int, dtype: torch.dtype = torch.float32) -> nn.Module:
     """A VAE for images of 3 pixels, with large weights, so that its decoder is far from linear."""
-    with seeded(seed):
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):  # the learner's random numbers stay as they are
         model = reference_vae(N_PIXELS, n_latents, n_hidden=20)
-        for weights in model.parameters():
-            weights.data = 0.4 * torch.randn(weights.shape)
+    for weights in model.parameters():
+        weights.data = 0.4 * torch.randn(weights.shape, generator=generator)
     model.code = f"small_vae({n_latents}, {seed}{'' if dtype == torch.float32 else f', {dtype}'})"
     return model.to(dtype)
 
@@ -68,18 +68,25 @@ with a larger `noise_var`, the same latent would have to remove more error.""",
 )
 
 
+def _seed(generator: torch.Generator) -> int:
+    return int(torch.randint(2**31, (1,), generator=generator))
+
+
 def _pairs_of_images(generator: torch.Generator) -> list[Case]:
     """model, x_a, x_b, steps."""
 
-    def case(label: str, n_latents: int, steps: int, dtype: torch.dtype = torch.float32, seed: int | None = None) -> Case:
-        seed = int(torch.randint(2**31, (1,), generator=generator)) if seed is None else seed
-        x_a, x_b = (shares(generator, 1, N_PIXELS, dtype=dtype) for _ in range(2))
-        before = "from vae_lessons.exercises.lesson05 import small_vae"
-        return Case(label, (small_vae(n_latents, seed, dtype), x_a, x_b, steps), before)
+    before = "from vae_lessons.exercises.lesson05 import small_vae"
 
+    def case(label: str, n_latents: int, steps: int, dtype: torch.dtype = torch.float32) -> Case:
+        x_a, x_b = (shares(generator, 1, N_PIXELS, dtype=dtype) for _ in range(2))
+        return Case(label, (small_vae(n_latents, _seed(generator), dtype), x_a, x_b, steps), before)
+
+    x_a, x_b = torch.tensor([[0.0, 0.5, 1.0]]), torch.tensor([[1.0, 0.5, 0.0]])
     return [
-        case("3 steps with one latent", 1, 3, seed=0),
-        case("2 steps, the two ends", 2, 2),
+        Case("3 steps with one latent", (small_vae(1, 0), x_a, x_b, 3), before),
+        Case("2 steps, the two ends", (small_vae(2, 1), x_a, x_b, 2), before),
+        Case("4 steps from an image to itself", (small_vae(1, 0), x_a, x_a.clone(), 4), before),
+        Case("50 steps", (small_vae(2, 1), x_a, x_b, 50), before),
         case("11 steps with one latent", 1, 11),
         case("5 steps with 3 latents", 3, 5),
         case("double precision", 4, 9, torch.float64),
@@ -171,14 +178,16 @@ def _encoders(generator: torch.Generator) -> list[Case]:
         layers = layer(d, h, dtype), layer(h, k, dtype), layer(h, k, dtype)
         return Case(label, (*layers, shares(generator, b, d, dtype=dtype)), BEFORE)
 
-    one, minus = torch.tensor([[1.0]]), torch.tensor([[-2.0]])
-    start, low = torch.tensor([0.5]), torch.tensor([-10.0])
-    x = torch.tensor([[0.25], [1.0]])
+    def one_unit(label: str, weights: tuple[float, float, float], biases: tuple[float, float, float]) -> Case:
+        pairs = zip(weights, biases)
+        layers = [Affine(torch.tensor([[weight]]), torch.tensor([bias])) for weight, bias in pairs]
+        return Case(label, (*layers, torch.tensor([[0.5], [1.0]])), BEFORE)
+
     return [
-        Case("an encoder whose two heads are negative", (Affine(one, start), *2 * [Affine(minus, start)], x), BEFORE),
-        Case("an encoder whose two heads are positive", (Affine(one, start), *2 * [Affine(one, start)], x), BEFORE),
-        Case("an encoder whose hidden unit is off", (Affine(one, low), *2 * [Affine(minus, start)], x), BEFORE),
-        Case("heads with very large outputs", (Affine(100 * one, start), *2 * [Affine(minus, low)], x), BEFORE),
+        one_unit("an encoder whose two heads are negative", (1.0, -2.0, -3.0), (0.0, 0.0, 0.0)),
+        one_unit("an encoder whose two heads are positive", (1.0, 2.0, 3.0), (0.0, 0.0, 0.0)),
+        one_unit("an encoder whose hidden unit is off", (-1.0, 2.0, 3.0), (0.0, 0.5, -0.5)),
+        one_unit("heads with very large outputs", (100.0, 20.0, -3.0), (0.0, 0.0, 0.0)),
         case("one image with 3 hidden units and 2 latents", 1, 4, 3, 2),
         case("5 images with 6 hidden units and 2 latents", 5, 2, 6, 2),
         case("double precision", 3, 2, 4, 3, torch.float64),
@@ -285,15 +294,17 @@ Public code has this bug often, because "a layer and its ReLU" is written by hab
 def _data_sets(generator: torch.Generator) -> list[Case]:
     """x, n_test, generator."""
 
-    def case(label: str, shape: tuple[int, ...], n_test: int, dtype: torch.dtype = torch.float32) -> Case:
+    def case(
+        label: str, shape: tuple[int, int], n_test: int, dtype: torch.dtype = torch.float32, seed: int | None = None
+    ) -> Case:
         x = torch.arange(shape[0] * shape[1]).reshape(shape).to(dtype)  # no two images are alike
-        seed = int(torch.randint(2**31, (1,), generator=generator))
+        seed = _seed(generator) if seed is None else seed
         return Case(label, (x, n_test, torch.Generator().manual_seed(seed)))
 
     return [
-        case("6 images, 3 of them for testing", (6, 1), 3),
-        case("no test images at all", (7, 1), 0),
-        case("nothing but test images", (5, 2), 5),
+        case("6 images, 3 of them for testing", (6, 1), 3, seed=0),
+        case("no test images at all", (7, 1), 0, seed=1),
+        case("nothing but test images", (5, 2), 5, seed=2),
         case("60 images, 30 of them for testing", (60, 1), 30),
         case("20 images, 15 of them for testing", (20, 2), 15),
         case("double precision", (9, 1), 3, torch.float64),
@@ -307,7 +318,7 @@ def _facts(args: tuple[Any, ...], parts: tuple[Tensor, Tensor]) -> dict[str, Any
     return {
         "the number of images in both parts is": len(in_train & in_test),
         "the number of images in neither part is": len(everything - in_train - in_test),
-        "shuffled before the cut:": len(everything) < 60 or first not in (in_test, everything - in_test),
+        "“shuffled before the cut” is": len(everything) < 60 or first not in (in_test, everything - in_test),
     }
 
 

@@ -58,7 +58,7 @@ class Exercise:
     """One exercise, answered by a number, a word or a function.
 
     Attributes:
-        name: how `check` finds it, "kl-standard".
+        name: how `check` finds it, "kl-log-var".
         title: what it is, in the notebook.
         task: Markdown.
         stub: the cell that the learner edits; it defines `answer` without being right.

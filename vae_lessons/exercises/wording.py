@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,11 @@ from vae_lessons.exercises.calling import TooLong, plain
 from vae_lessons.exercises.source import Case
 
 SMALL = 12  # values that can be read at a glance
-NAMES = {"str": "word in quotes", "float": "number", "builtin_function_or_method": "function"}
+NAMES = {"str": "word in quotes", "complex": "complex number", "ndarray": "NumPy array"}
 
 
 def kind(value: Any) -> str:
-    """ "a tensor of shape (5, 3)", "a function", "an int": the type in words."""
+    """ "a tensor of shape (5, 3)", "a function", "a number": the type in words."""
     if value is None:
         return "None"
     if isinstance(value, Tensor):
@@ -25,13 +26,10 @@ def kind(value: Any) -> str:
         return f"a {type(value).__name__} of {len(value)}"
     if callable(value):
         return "a function"
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return "a number"
     name = NAMES.get(type(value).__name__, type(value).__name__)
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
-
-
-def size(case: Case) -> tuple[bool, int]:
-    """How hard a call is to repeat: those that can be written first, and the smallest of them."""
-    return call("f", case) is None, sum(int(np.prod(getattr(arg, "shape", ()))) for arg in case.args)
 
 
 def call(name: str, case: Case) -> str | None:
