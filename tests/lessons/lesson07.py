@@ -14,7 +14,7 @@ from vae_lessons.spectrum import Spectrum, data_spectrum, kl_per_latent, optimal
 from vae_lessons.stacks import Sweep, sweep
 from vae_lessons.torch_state import seeded
 
-BETAS = (0.12, 0.25, 0.6, 0.95, 2.0)  # five of the lesson's 21: the MLP's claims are judged on these
+BETAS = (0.12, 0.25, 0.6, 1.1, 2.0)  # five of the lesson's 21: the MLP's claims are judged on these
 
 
 @cache
@@ -174,7 +174,7 @@ WRONG = [
         "up to β = 0.25 it leads", "the ELBO for the weighted objective", advantage, lambda: advantage(torch.ones(5))
     ),
     Wrong("for β < 0.7 the MLP", "the ELBO for the weighted objective", advantage, lambda: advantage(torch.ones(5))),
-    Wrong("for β > 0.9 it is below", "the log likelihood alone", advantage, lambda: advantage(torch.zeros(5))),
+    Wrong("for β > 1 it is below", "the log likelihood alone", advantage, lambda: advantage(torch.zeros(5))),
     Wrong("the gradients differ", "β not halved", halves, lambda: halves(beta=1.0)),
     Wrong("every code's mean is 0", "the model of another β", last, lambda: last(0)),
     Wrong("every code's log σ is 0", "the model of another β", last, lambda: last(0)),
@@ -193,12 +193,13 @@ SENTENCES = {
     "At lesson 05's level of 0.03 all eight stand well above it.": "eigenvalues[7] > 5 * 0.03",
     "latent 8 dies at β = 0.34 and latent 1 at β = 1.40": "list(deaths[[7, 0]].round(2)) == [0.34, 1.40]",
     "From about β = 1.3 on, all of them and all samples are one grey blur": "max(samples[17:].std(1).max(), redrawn[17:].std(1).max()) < 0.2",
+    "leaves the mean a standard error of about 0.02 nats at most": "((gaussian_elbo(models.stack(x, generator=generator), x, noise_var=0.5).log_likelihood - terms.log_likelihood).std(1) / (2 * 1797) ** 0.5).max() < 0.03",
     "None of the 21 runs found one.": "trained_total[18:].max() < 0.02",
-    "After 32 epochs, for β > 0.9, it does not yet.": "advantage[15:].max() < 0",
+    "After 32 epochs, for β > 1, it does not yet.": "advantage[16:].max() < 0",
     "= 2.59 nats. The MLP pays over a nat more": f"{TWO_LATENTS}.history.kl[-1].sum() > 2.59 + 1 and abs(kl_per_latent(eigenvalues, 0.05, 2).sum() - 2.59) < 5e-3",
     "ends with a squared error below 2.5 pixel², where the theory has 3.46": "(two.stack(x, generator=generator).x_hat - x).square().sum(-1).mean() < 2.5 and abs(eigenvalues[2:].sum() + 2 * 0.05 - 3.46) < 5e-3",
     "The dots then lie nearer to the theoretical curve.": f"{SLOW} and {EVALUATED.format('slow')} and abs(now.kl.mean(1).sum(1).numpy() / theory_total - 1)[9:14].max() < abs(ratio - 1)[9:14].max()",
     "The objective is lower than with `lr=3e-3` at every β up to 0.6.": "(now.weighted(slow.betas).mean(1) < mlp_objective)[:13].all()",
     "It pays over 1 nat where the theory pays 0.66": f"{LONG} and {EVALUATED.format('long')} and now.kl.mean(1).sum() > 1 and abs(kl_per_latent(eigenvalues, 0.405, 8).sum() - 0.66) < 5e-3",
-    "and its objective lies above the best linear one.": "now.weighted(0.81).mean() > optimal_elbo(eigenvalues, 0.5, 8, 0.81)",
+    "Above that of the best linear VAE.": "now.weighted(0.81).mean() > optimal_elbo(eigenvalues, 0.5, 8, 0.81)",
 }
