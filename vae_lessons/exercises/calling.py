@@ -68,13 +68,13 @@ def outcome(function: Callable, case: Case, luck: int = LUCK) -> Outcome:
 @contextmanager
 def _luck(seed: int) -> Iterator[None]:
     """Seed the global generators, and give them back as they were; `torch.manual_seed` would take a millisecond."""
-    of_numpy, of_torch = np.random.get_state(), torch.get_rng_state()
-    np.random.seed(seed)
+    of_numpy, of_torch = np.random.get_state(), torch.get_rng_state()  # noqa: NPY002: learners use these
+    np.random.seed(seed)  # noqa: NPY002
     torch.default_generator.manual_seed(seed)
     try:
         yield
     finally:
-        np.random.set_state(of_numpy)
+        np.random.set_state(of_numpy)  # noqa: NPY002
         torch.set_rng_state(of_torch)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from enum import Enum
+from functools import cache
 from numbers import Real
 from textwrap import indent
 from types import CodeType, FunctionType
@@ -36,6 +37,8 @@ DIFFERENT = "Two calls with the same arguments gave different results: "
 OTHER_NOISE = DIFFERENT + "use the noise (or the generator) that is handed in, and no other."
 NO_NOISE = DIFFERENT + "this function should draw nothing at random, and keep nothing from one call to the next."
 NOISE = {"eps", "generator"}  # the arguments that bring noise
+
+known = cache(run)  # what the course's own code answers: a solution, a mistake
 
 
 def judge(lesson: Lesson, exercise: Exercise, answer: Any, seed: int | None = None) -> Verdict:
@@ -78,13 +81,13 @@ def _same_code(one: CodeType, two: CodeType) -> bool:
 
 
 def _judge_value(lesson: Lesson, exercise: Exercise, answer: Any) -> Verdict:
-    right = run(lesson, exercise, exercise.solution)
+    right = known(lesson, exercise, exercise.solution)
     if callable(answer):
         return Verdict(Status.WRONG, f"`{exercise.answer}` should be {kind(right)}, and is a function.")
     if _agree(answer, right, exercise.tolerance):
         return Verdict(Status.RIGHT)
     for mistake in exercise.mistakes:  # more strictly: a hint that misfits is worse than none
-        if _agree(answer, run(lesson, exercise, mistake.code), exercise.tolerance / 2):
+        if _agree(answer, known(lesson, exercise, mistake.code), exercise.tolerance / 2):
             return Verdict(Status.WRONG, mistake.hint)
     return Verdict(Status.WRONG, _difference(answer, right, exercise.tolerance))
 
@@ -130,7 +133,7 @@ def _judge_function(lesson: Lesson, exercise: Exercise, answer: Callable, cases:
     given = outcomes(answer, cases)
     if any(done.value is ... for done in given):
         return Verdict(Status.NOT_ANSWERED)
-    right = run(lesson, exercise, exercise.solution)
+    right = known(lesson, exercise, exercise.solution)
     trial = Trial(lesson, exercise, answer, cases, given, [outcome(right, case) for case in cases])
     problems = [_problem(exercise, *each) for each in zip(cases, given, trial.wanted)]
     if any(_behaves_like(trial, code) for code in exercise.alternatives):
@@ -148,8 +151,8 @@ def _explanation(trial: Trial, problems: list[str | None]) -> str:
     place = min(failing, key=lambda number: (call("", trial.cases[number]) is None, number))
     failed = trial.given[place]
     where = where_it_happened(failed.error, ours=(__file__, calling.__file__))
-    known = [*trial.exercise.mistakes, Mistake(trial.exercise.stub, UNCHANGED)]
-    for mistake in known if failed.value is not None else trial.exercise.mistakes:
+    unchanged = () if failed.value is None else (Mistake(trial.exercise.stub, UNCHANGED),)
+    for mistake in (*trial.exercise.mistakes, *unchanged):
         if _behaves_like(trial, mistake.code):
             return mistake.hint + where
     if _has_right_kind(failed, trial.wanted[place]) and not _repeats(trial, place):
@@ -169,7 +172,7 @@ def _is_given_noise(exercise: Exercise) -> bool:
 
 def _behaves_like(trial: Trial, code: str) -> bool:
     """Whether it did in every call what this code does."""
-    function = run(trial.lesson, trial.exercise, code)
+    function = known(trial.lesson, trial.exercise, code)
     return all(alike(done, outcome(function, case)) for done, case in zip(trial.given, trial.cases))
 
 

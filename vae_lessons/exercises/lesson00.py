@@ -25,12 +25,15 @@ LAST_LATENT = Exercise(
     name="last-latent",
     title="A number",
     task="""Brightness runs from 0 to 1 in these images, and the last latent dies at β = 1.398.
-Now double all pixel values, and leave `noise_var` at 0.5. At which β does the last latent die?
-Replace `...` by your number, run the cell, then the check. A wrong answer does no harm, so try one first, if you like.""",
+Now double all pixel values, and leave `noise_var` at 0.5.
+At which β does the last latent die?
+Replace `...` by your number, run the cell, then the check.
+A wrong answer does no harm, so try one first, if you like.""",
     stub="last_dies = ...",
     answer="last_dies",
     solution="last_dies = 2**2 * 1.398",
-    why="The threshold is a variance divided by `noise_var`. Doubled values have four times the variance, so the threshold rises to 4 · 1.398 = 5.59.",
+    why="""The threshold is a variance divided by `noise_var`.
+Doubled values have four times the variance, so the threshold rises to 4 · 1.398 = 5.59.""",
     hints=(
         "The threshold is the largest variance divided by `noise_var`. Which of the two changes?",
         "A variance is a mean of squares: what becomes of it when every value is doubled?",
@@ -44,7 +47,8 @@ Replace `...` by your number, run the cell, then the check. A wrong answer does 
         ),
         Mistake(
             "last_dies = 1.398 / 2",
-            "Too small: the variance of the data grows, and it stands above the fraction line. Look at the factor, too.",
+            "Too small: the variance of the data grows, and it stands above the fraction line. "
+            "Look at the factor, too.",
         ),
     ),
 )
@@ -52,7 +56,9 @@ Replace `...` by your number, run the cell, then the check. A wrong answer does 
 GREY_BLUR = Exercise(
     name="grey-blur",
     title="A choice",
-    task="""At the right end of the slider, at β = 1.6, all ten redrawn digits are the same picture. Why? Answer with a letter in quotes.
+    task="""At the right end of the slider, at β = 1.6, all ten redrawn digits are the same picture.
+Why?
+Answer with a letter in quotes.
 
 - `"a"`: the training was too short for digits
 - `"b"`: no latent is alive any more, so the decoder draws the average
@@ -65,7 +71,10 @@ GREY_BLUR = Exercise(
 Whoever must redraw an unseen digit does best, in mean squared error, with the average of all.""",
     hints=(
         "What does the picture's title say about the KL there?",
-        "The nine models differ in one thing only, β. Which of the four reasons follows from a high price for latents?",
+        (
+            "The nine models differ in one thing only, β. "
+            "Which of the four reasons follows from a high price for latents?"
+        ),
     ),
     mistakes=(
         Mistake('reason = "a"', "All nine were trained for the same 30 epochs, and at β = 0.02 that was enough."),
@@ -83,9 +92,12 @@ Whoever must redraw an unseen digit does best, in mean squared error, with the a
 BITS = Exercise(
     name="nats-to-bits",
     title="A function",
-    task="""The title gives the KL in nats. Write the function that turns nats into bits: a nat is 1/log 2 bits, with the natural
-logarithm, which is `math.log` in Python.
-The check calls it with numbers of its own, also large ones, and compares what it returns, not how you wrote it. Afterwards, `progress()` in a new cell shows what is done.""",
+    task="""The title gives the KL in nats.
+Write the function that turns nats into bits: a nat is 1/log 2 bits, with the natural logarithm,
+which is `math.log` in Python.
+The check calls it with numbers of its own, also large ones, and compares what it returns, not how
+you wrote it.
+Afterwards, `progress()` in a new cell shows what is done.""",
     stub='''def bits(nats):
     """As many bits as this number of nats."""
     ...''',
@@ -93,7 +105,8 @@ The check calls it with numbers of its own, also large ones, and compares what i
     solution='''def bits(nats):
     """As many bits as this number of nats."""
     return nats / math.log(2)''',
-    why="One bit decides between 2 equally likely cases, so it is log 2 = 0.693 nats; a nat is 1/0.693 = 1.44 bits.",
+    why="""One bit decides between 2 equally likely cases, so it is log 2 = 0.693 nats; a nat is 1/0.693 = 1.44
+bits.""",
     hints=(
         "A number of bits is larger than the same amount in nats, by a constant factor.",
         "`return nats / …` with the natural logarithm of 2.",
@@ -117,7 +130,8 @@ The check calls it with numbers of its own, also large ones, and compares what i
         ),
         Mistake(
             "def bits(nats):\n    return math.log2(math.exp(nats))",
-            "Right on paper, and it works up to 709 nats. Beyond that `math.exp` is too large for a floating-point number.",
+            "Right on paper, and it works up to 709 nats. "
+            "Beyond that `math.exp` is too large for a floating-point number.",
         ),
         Mistake("def bits(nats):\n    return 1 / math.log(2)", "That is the factor; multiply the nats by it."),
     ),

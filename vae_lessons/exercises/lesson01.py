@@ -43,7 +43,8 @@ def _pairs(generator: torch.Generator) -> list[Case]:
 TWIN = Exercise(
     name="kl-twin",
     title="Predict a number",
-    task="""With μ = 0, a width of σ = ½ costs 0.318 nats. A second value, σ > 1, costs the same.
+    task="""With μ = 0, a width of σ = ½ costs 0.318 nats.
+A second value, σ > 1, costs the same.
 Guess it from the slider, then find it: two digits are enough.
 `sympy.nsolve` or a few tries with `kl_to_standard` will do.""",
     stub="twin = ...",
@@ -53,7 +54,8 @@ Guess it from the slider, then find it: two digits are enough.
 sigma = sp.Symbol("sigma", positive=True)
 cost = (sigma**2 - sp.log(sigma**2) - 1) / 2
 twin = float(sp.nsolve(cost - cost.subs(sigma, 0.5), sigma, 1.5))""",
-    why="The KL is ½(σ² − log σ² − 1) at μ = 0. It is no mirror image around σ = 1, neither in σ nor in log σ: the twin of ½ is 1.61.",
+    why="""The KL is ½(σ² − log σ² − 1) at μ = 0.
+It is no mirror image around σ = 1, neither in σ nor in log σ: the twin of ½ is 1.61.""",
     hints=(
         "Write down the KL at μ = 0 and set it equal to its value at σ = ½. The constant −1 drops out.",
         "You look for the root above 1 of σ² − log σ² = ¼ − log ¼.",
@@ -66,7 +68,8 @@ twin = float(sp.nsolve(cost - cost.subs(sigma, 0.5), sigma, 1.5))""",
         ),
         Mistake(
             "twin = 1.5",
-            "1.5 is as far from 1 as ½ is, but the logarithm makes the left side steeper: σ = 1.5 costs only 0.22 nats.",
+            "1.5 is as far from 1 as ½ is, but the logarithm makes the left side steeper: σ = 1.5 "
+            "costs only 0.22 nats.",
         ),
         Mistake(
             "twin = 0.5", "That is the value itself. The twin lies above 1, where σ² has taken over from the logarithm."
@@ -88,7 +91,8 @@ It should keep the shape and the dtype of its inputs, hold for any width, and le
     solution='''def kl_from_log_var(mu, log_var):
     """KL( N(mu, exp(log_var)) ‖ N(0, 1) ) for each coordinate, in nats."""
     return 0.5 * (mu**2 + torch.expm1(log_var) - log_var)''',
-    why="½(μ² + σ² − log σ² − 1) with σ² = exp(log_var). `expm1(v)` is exp(v) − 1 without the rounding error near v = 0.",
+    why="""½(μ² + σ² − log σ² − 1) with σ² = exp(log_var).
+`expm1(v)` is exp(v) − 1 without the rounding error near v = 0.""",
     hints=(
         "Start from ½(μ² + σ² − log σ² − 1). Which of its terms is `log_var` itself?",
         "σ² is `log_var.exp()`, and log σ² is `log_var`, without a factor 2.",
@@ -129,11 +133,14 @@ It should keep the shape and the dtype of its inputs, hold for any width, and le
         ),
         Mistake(
             "def kl_from_log_var(mu, log_var):\n    mu, v = mu.detach(), log_var.detach()\n    return 0.5 * (mu**2 + v.exp() - v - 1)",
-            "The values are right, but no gradient gets through: something cuts it, such as `.detach()`, `torch.tensor(…)` or NumPy. Nothing could be trained with it.",
+            "The values are right, but no gradient gets through: something cuts it, such as "
+            "`.detach()`, `torch.tensor(…)` or NumPy. "
+            "Nothing could be trained with it.",
         ),
         Mistake(
             "def kl_from_log_var(mu, log_var):\n    v = log_var.clamp(-20, 20)\n    return 0.5 * (mu**2 + v.exp() - v - 1)",
-            "Right for ordinary widths, but a limit on `log_var` makes a very wide or very narrow q cheaper than it is.",
+            "Right for ordinary widths, but a limit on `log_var` makes a very wide or very narrow "
+            "q cheaper than it is.",
         ),
     ),
     cases=_pairs,
@@ -143,9 +150,11 @@ It should keep the shape and the dtype of its inputs, hold for any width, and le
 MEAN_BUG = Exercise(
     name="kl-mean-bug",
     title="Find the bug",
-    task="""Two models are compared by this function. Every latent of either costs about 0.5 nats per image, but one model has 2 latents
-and the other 20. The function reports 0.5 nats for both.
-Repair it, so that it returns what its first line says, for a batch of any size: a tensor with one number.""",
+    task="""Two models are compared by this function.
+Every latent of either costs about 0.5 nats per image, but one model has 2 latents and the other 20.
+The function reports 0.5 nats for both.
+Repair it, so that it returns what its first line says, for a batch of any size: a tensor with one
+number.""",
     stub='''def kl_per_example(mu, log_var):
     """mu, log_var (B, K) → the KL of one example, averaged over the batch."""
     return -0.5 * torch.mean(1 + log_var - mu**2 - log_var.exp())''',
@@ -153,10 +162,12 @@ Repair it, so that it returns what its first line says, for a batch of any size:
     solution='''def kl_per_example(mu, log_var):
     """mu, log_var (B, K) → the KL of one example, averaged over the batch."""
     return -0.5 * torch.sum(1 + log_var - mu**2 - log_var.exp(), dim=1).mean()''',
-    why="""Latents are independent under q and under p, so their KLs add up: the sum over them is the KL of one example.
+    why="""Latents are independent under q and under p, so their KLs add up: the sum over them is the KL of one
+example.
 Examples are repeated measurements of it, so the mean over the batch is the KL per example.
-`torch.mean` averages over both axes, which is K times too small. It makes the number independent of the batch size,
-as its author wished, and of the number of latents as well.""",
+`torch.mean` averages over both axes, which is K times too small.
+It makes the number independent of the batch size, as its author wished, and of the number of
+latents as well.""",
     hints=(
         "What should the two models cost per image? Which of the two axes has to be averaged over, and which not?",
         "The KLs of latents add up. First `dim=1`, the latents, then the batch.",
@@ -169,7 +180,8 @@ as its author wished, and of the number of latents as well.""",
         ),
         Mistake(
             "def kl_per_example(mu, log_var):\n    return -0.5 * torch.sum(1 + log_var - mu**2 - log_var.exp(), dim=0).mean()",
-            "The axes are swapped: dim 0 is the batch, dim 1 the latents. To multiply the mean by the batch size does the same.",
+            "The axes are swapped: dim 0 is the batch, dim 1 the latents. "
+            "To multiply the mean by the batch size does the same.",
         ),
         Mistake(
             "def kl_per_example(mu, log_var):\n    return -0.5 * torch.sum(1 + log_var - mu**2 - log_var.exp(), dim=1)",
@@ -187,7 +199,9 @@ as its author wished, and of the number of latents as well.""",
 MIX_UP = Exercise(
     name="kl-mix-up",
     title="Recognise a bug by its number",
-    task="""An encoder returns μ = 0.5 and log σ = 0.4. A colleague reports a KL of 0.171 nats for it, you get 0.338. What did the colleague do?
+    task="""An encoder returns μ = 0.5 and log σ = 0.4.
+A colleague reports a KL of 0.171 nats for it, you get 0.338.
+What did the colleague do?
 
 - `"a"`: forgot the factor ½
 - `"b"`: read log σ as log σ²
@@ -196,10 +210,16 @@ MIX_UP = Exercise(
     stub="culprit = ...",
     answer="culprit",
     solution='culprit = "b"',
-    why="With log σ² = 0.4, σ² = e^0.4 = 1.49 and the KL is ½(0.25 + 1.49 − 0.4 − 1) = 0.171. Nothing crashes and nothing is negative: only the number tells.",
+    why="""With log σ² = 0.4, σ² = e^0.4 = 1.49 and the KL is ½(0.25 + 1.49 − 0.4 − 1) = 0.171.
+Nothing crashes and nothing is negative: only the number tells.""",
     hints=(
         "Compute each of the four and compare.",
-        "You get ½(0.25 + e^0.8 − 0.8 − 1). Readings b and c put another σ² into ½(0.25 + σ² − log σ² − 1). Reading a leaves out the ½. Reading d is ½((1 + 0.25)/σ² + log σ² − 1).",
+        (
+            "You get ½(0.25 + e^0.8 − 0.8 − 1). "
+            "Readings b and c put another σ² into ½(0.25 + σ² − log σ² − 1). "
+            "Reading a leaves out the ½. "
+            "Reading d is ½((1 + 0.25)/σ² + log σ² − 1)."
+        ),
     ),
     mistakes=(
         Mistake(

@@ -80,9 +80,10 @@ def _log_densities(generator: torch.Generator) -> list[Case]:
 RELATIVE_ERROR = Exercise(
     name="relative-error",
     title="Predict a number",
-    task="""With μ = 1.3, σ = 0.6 and 10 000 draws, the KL of one latent is 1.0358 nats with a standard error of 0.0090: it is known to 0.87 %.
-An image has 8 such latents, independent, each with the same μ and σ. One draw of the image is one draw of all its 8 latents,
-and gives one log-ratio, their sum.
+    task="""With μ = 1.3, σ = 0.6 and 10 000 draws, the KL of one latent is 1.0358 nats with a standard error of
+0.0090: it is known to 0.87 %.
+An image has 8 such latents, independent, each with the same μ and σ.
+One draw of the image is one draw of all its 8 latents, and gives one log-ratio, their sum.
 How many draws of the image does its KL need, to be known to 0.87 % as well?""",
     stub="draws = ...",
     answer="draws",
@@ -106,7 +107,8 @@ The absolute error is larger than before, 0.072 nats.""",
         ),
         Mistake(
             "draws = 80_000",
-            "That many keep the *absolute* error at 0.009 nats. The question is about the error relative to the KL, which has grown, too.",
+            "That many keep the *absolute* error at 0.009 nats. "
+            "The question is about the error relative to the KL, which has grown, too.",
         ),
         Mistake(
             "draws = 10_000 / math.sqrt(8)",
@@ -118,7 +120,8 @@ The absolute error is larger than before, 0.072 nats.""",
         ),
         Mistake(
             "draws = 10_000 / 64",
-            "You took the scatter to be that of one latent. Variances add: the scatter of the sum is √8 times as large.",
+            "You took the scatter to be that of one latent. "
+            "Variances add: the scatter of the sum is √8 times as large.",
         ),
     ),
 )
@@ -127,7 +130,8 @@ DRAWS_NEEDED = Exercise(
     name="draws-needed",
     title="Complete a function",
     task="""How many draws make the standard error of an image's KL as small as you wish?
-Write the answer for K independent latents with `mu` and `log_sigma` of shape (K,). The KL of the image is the sum over its latents.
+Write the answer for K independent latents with `mu` and `log_sigma` of shape (K,).
+The KL of the image is the sum over its latents.
 Return the smallest whole number of draws whose predicted standard error is not above `error`.
 `log_ratio_std(mu, log_sigma)` gives the standard deviation of one log-ratio, for each latent.""",
     stub='''def draws_needed(mu, log_sigma, error):
@@ -139,7 +143,8 @@ Return the smallest whole number of draws whose predicted standard error is not 
     variance = (log_ratio_std(mu, log_sigma) ** 2).sum().item()
     return math.ceil(variance / error**2)''',
     why="""The variances of independent latents add up to the variance of one draw of their sum.
-The standard error of S draws is the root of variance/S, so S has to be at least variance/error², rounded up.
+The standard error of S draws is the root of variance/S, so S has to be at least variance/error²,
+rounded up.
 For one latent at μ = 1.3, σ = 0.6 and an error of 0.05 it says 326.""",
     hints=(
         "First the standard deviation of one draw of the sum. What adds up over independent latents?",
@@ -149,7 +154,9 @@ For one latent at μ = 1.3, σ = 0.6 and an error of 0.05 it says 326.""",
     mistakes=(
         Mistake(
             "def draws_needed(mu, log_sigma, error):\n    return math.ceil((log_ratio_std(mu, log_sigma).sum() / error) ** 2)",
-            "You added standard deviations. Of independent latents the variances add: deviations do so only if all latents err together.",
+            "You added standard deviations. "
+            "Of independent latents the variances add: deviations do so only if all latents err "
+            "together.",
         ),
         Mistake(
             "def draws_needed(mu, log_sigma, error):\n    return math.ceil((log_ratio_std(mu, log_sigma) ** 2).sum().sqrt() / error)",
@@ -165,15 +172,18 @@ For one latent at μ = 1.3, σ = 0.6 and an error of 0.05 it says 326.""",
         ),
         Mistake(
             "def draws_needed(mu, log_sigma, error):\n    return int((log_ratio_std(mu, log_sigma) ** 2).sum() / error**2) + 1",
-            "One draw too many where the number comes out whole: 4 draws can be exactly enough. `math.ceil` rounds up only what is not whole.",
+            "One draw too many where the number comes out whole: 4 draws can be exactly enough. "
+            "`math.ceil` rounds up only what is not whole.",
         ),
         Mistake(
             "def draws_needed(mu, log_sigma, error):\n    return math.ceil((log_ratio_std(mu, log_sigma) ** 2).mean() / error**2)",
-            "That is enough for an average latent. The KL of the image is the sum over latents, and its variance as well.",
+            "That is enough for an average latent. "
+            "The KL of the image is the sum over latents, and its variance as well.",
         ),
         Mistake(
             "def draws_needed(mu, log_sigma, error):\n    return math.ceil((log_ratio_std(mu, log_sigma) / error) ** 2)",
-            "`log_ratio_std` gives one number for each latent: combine them into one scatter, that of the sum, before you round.",
+            "`log_ratio_std` gives one number for each latent: combine them into one scatter, "
+            "that of the sum, before you round.",
         ),
         Mistake(
             "def draws_needed(mu, log_sigma, error):\n    return torch.ceil((log_ratio_std(mu, log_sigma) / error) ** 2).sum()",
@@ -181,7 +191,9 @@ For one latent at μ = 1.3, σ = 0.6 and an error of 0.05 it says 326.""",
         ),
         Mistake(
             "def draws_needed(mu, log_sigma, error):\n    return math.ceil(1.96**2 * (log_ratio_std(mu, log_sigma) ** 2).sum() / error**2)",
-            "With these draws 1.96 standard errors are `error`, the half-width of a 95 % interval. One standard error was asked for.",
+            "With these draws 1.96 standard errors are `error`, the half-width of a 95 % "
+            "interval. "
+            "One standard error was asked for.",
         ),
     ),
     cases=_posteriors,
@@ -191,9 +203,11 @@ For one latent at μ = 1.3, σ = 0.6 and an error of 0.05 it says 326.""",
 ERROR_BAR = Exercise(
     name="error-bar",
     title="Find the bug",
-    task="""This function gives the KL of an image with its standard error. Its author is proud: in thousands of experiments of 500 draws
-each, the interval kl ± 1.96 error has never missed the truth, where a 95 % interval should miss it in one of 20.
-Repair it; the sum over latents is right. Return a pair of tensors with one number each, in the dtype of the input, as it does now.""",
+    task="""This function gives the KL of an image with its standard error.
+Its author is proud: in thousands of experiments of 500 draws each, the interval kl ± 1.96 error has
+never missed the truth, where a 95 % interval should miss it in one of 20.
+Repair it; the sum over latents is right.
+Return a pair of tensors with one number each, in the dtype of the input, as it does now.""",
     stub='''def kl_with_error(log_ratios):
     """log_ratios (S, K), S draws of K latents → the KL summed over latents, its standard error."""
     per_draw = log_ratios.sum(dim=1)
@@ -203,7 +217,9 @@ Repair it; the sum over latents is right. Return a pair of tensors with one numb
     """log_ratios (S, K), S draws of K latents → the KL summed over latents, its standard error."""
     per_draw = log_ratios.sum(dim=1)
     return per_draw.mean(), per_draw.std() / math.sqrt(len(per_draw))''',
-    why="""`std()` is the scatter of one draw. The average of S draws scatters √S times less. `estimate` from the lesson does the same.
+    why="""`std()` is the scatter of one draw.
+The average of S draws scatters √S times less.
+`estimate` from the lesson does the same.
 An interval that never misses is as wrong as one that misses too often.""",
     hints=(
         "What does the second number measure: how one draw scatters, or how the average does?",
@@ -213,7 +229,8 @@ An interval that never misses is as wrong as one that misses too often.""",
     mistakes=(
         Mistake(
             "def kl_with_error(log_ratios):\n    r = log_ratios.sum(dim=1)\n    return r.mean(), r.std() / len(r)",
-            "Now the intervals are far too narrow: the variance of an average falls as 1/S, its standard error as 1/√S.",
+            "Now the intervals are far too narrow: the variance of an average falls as 1/S, its "
+            "standard error as 1/√S.",
         ),
         Mistake(
             "def kl_with_error(log_ratios):\n    r = log_ratios.sum(dim=1)\n    return r.mean(), r.std() / math.sqrt(log_ratios.numel())",
@@ -229,7 +246,8 @@ An interval that never misses is as wrong as one that misses too often.""",
         ),
         Mistake(
             "def kl_with_error(log_ratios):\n    r = log_ratios.sum(dim=1)\n    return r.mean(), 1.96 * r.std() / math.sqrt(len(r))",
-            "That is the half-width of the interval. The standard error is wanted, without the 1.96: the caller multiplies.",
+            "That is the half-width of the interval. "
+            "The standard error is wanted, without the 1.96: the caller multiplies.",
         ),
         Mistake(
             "def kl_with_error(log_ratios):\n    r = log_ratios.sum(dim=1)\n    return r.mean(), r.var() / math.sqrt(len(r))",
@@ -249,7 +267,8 @@ An interval that never misses is as wrong as one that misses too often.""",
         ),
         Mistake(
             "def kl_with_error(log_ratios):\n    v = log_ratios.var(dim=0).sum()\n    return log_ratios.sum(dim=1).mean(), (v / len(log_ratios)).sqrt()",
-            "Variances add up only where latents are independent, which the draws need not be. Take the scatter of the sums.",
+            "Variances add up only where latents are independent, which the draws need not be. "
+            "Take the scatter of the sums.",
         ),
         Mistake(
             "def kl_with_error(log_ratios):\n    r = log_ratios.sum(dim=1)\n    return r.mean(), r.var() / len(r)",
@@ -264,8 +283,9 @@ K3_RATIO = Exercise(
     name="k3-ratio",
     title="Find the bug",
     task="""This k3 is never negative, and it is 0 where p and q agree, as it should be.
-But for q = N(0.5, 0.8²) and p = N(0, 1) the KL is 0.168 nats, and the average of this function over draws from q is 0.120,
-however many you take. Find out why, and mend it.""",
+But for q = N(0.5, 0.8²) and p = N(0, 1) the KL is 0.168 nats, and the average of this function over
+draws from q is 0.120, however many you take.
+Find out why, and mend it.""",
     stub='''def k3(log_p, log_q):
     """log p(z) and log q(z) at draws z from q → k3 for each draw, in nats."""
     log_r = log_q - log_p
@@ -275,9 +295,11 @@ however many you take. Find out why, and mend it.""",
     """log p(z) and log q(z) at draws z from q → k3 for each draw, in nats."""
     log_r = log_p - log_q
     return torch.expm1(log_r) - log_r''',
-    why="""k3 needs 𝔼[r] = 1 under the distribution the draws come from. With z from q that holds for r = p/q: ∫ q · p/q dz = ∫ p dz = 1.
+    why="""k3 needs 𝔼[r] = 1 under the distribution the draws come from.
+With z from q that holds for r = p/q: ∫ q · p/q dz = ∫ p dz = 1.
 For q/p the average is 1.288 here, and 1.288 − 1 − 0.168 = 0.120.
-The last term had the wrong sign as well. Nothing was negative all the same, because eᵘ − 1 − u ≥ 0 for every u.""",
+The last term had the wrong sign as well.
+Nothing was negative all the same, because eᵘ − 1 − u ≥ 0 for every u.""",
     hints=(
         "k3 adds r − 1 to k1, which must not change the average. For which r is 𝔼[r] = 1, if z comes from q?",
         "In the table of the lesson, r = p(z)/q(z). What is `log_r` here?",
@@ -289,7 +311,9 @@ The last term had the wrong sign as well. Nothing was negative all the same, bec
         ),
         Mistake(
             "def k3(log_p, log_q):\n    log_r = log_q - log_p\n    return torch.exp(-log_r) - 1 - log_r",
-            "The first term is right now. But `log_r` is still log q/p, and `- log_r` averages to −KL. Define it as log p/q, and use it throughout.",
+            "The first term is right now. "
+            "But `log_r` is still log q/p, and `- log_r` averages to −KL. "
+            "Define it as log p/q, and use it throughout.",
         ),
         Mistake(
             "def k3(log_p, log_q):\n    return torch.exp(log_p - log_q) - (log_p - log_q)",
@@ -297,7 +321,8 @@ The last term had the wrong sign as well. Nothing was negative all the same, bec
         ),
         Mistake(
             "def k3(log_p, log_q):\n    return log_q - log_p",
-            "That is k1: the right average, but it is negative at times, and near the prior it scatters far more than k3.",
+            "That is k1: the right average, but it is negative at times, and near the prior it "
+            "scatters far more than k3.",
         ),
         Mistake("def k3(log_p, log_q):\n    return 0.5 * (log_p - log_q) ** 2", "That is k2, which is biased."),
         Mistake(

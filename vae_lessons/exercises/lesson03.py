@@ -63,13 +63,16 @@ def _images(generator: torch.Generator) -> list[Case]:
 PRIOR_GAP = Exercise(
     name="prior-gap",
     title="Predict a number",
-    task="""In the slider's model $w = 1$, $\\sigma_x^2 = 0.25$ and $x = 1.5$. A lazy encoder answers with the prior itself: $q(z) = \\mathcal N(0, 1)$.
-Then its KL to the prior is 0. How large is the gap, in nats?""",
+    task="""In the slider's model $w = 1$, $\\sigma_x^2 = 0.25$ and $x = 1.5$.
+A lazy encoder answers with the prior itself: $q(z) = \\mathcal N(0, 1)$.
+Then its KL to the prior is 0.
+How large is the gap, in nats?""",
     stub="gap = ...",
     answer="gap",
     solution="""mean, variance = 1.5 / (1 + 0.25), 0.25 / (1 + 0.25)  # of the posterior
 gap = 0.5 * (math.log(variance) + (1 + mean**2) / variance - 1)""",
-    why="""The gap is KL(q ‖ p(z|x)) = KL(N(0, 1) ‖ N(1.2, 0.2)) = ½(log 0.2 + (1 + 1.44)/0.2 − 1) = 4.80 nats, and the ELBO is −1.93 − 4.80 = −6.73.
+    why="""The gap is KL(q ‖ p(z|x)) = KL(N(0, 1) ‖ N(1.2, 0.2)) = ½(log 0.2 + (1 + 1.44)/0.2 − 1) = 4.80 nats,
+and the ELBO is −1.93 − 4.80 = −6.73.
 A KL to the prior of 0 does not make the bound tight: here all of the loss is in the log likelihood.""",
     hints=(
         "The gap is a KL: from which distribution to which?",
@@ -97,10 +100,12 @@ A KL to the prior of 0 does not make the bound tight: here all of the loss is in
 EVIDENCE = Exercise(
     name="evidence-by-sampling",
     title="Complete a function",
-    task="""$p(x) = \\mathbb E_{z\\sim p(z)}[p(x|z)]$ suggests a way round the ELBO: draw codes from the *prior* and average.
+    task="""$p(x) = \\mathbb E_{z\\sim p(z)}[p(x|z)]$ suggests a way round the ELBO: draw codes from the *prior*
+and average.
 Take the model of the lesson, $x|z \\sim \\mathcal N(wz, 0.25)$, whose standard deviation is 0.5.
 Given the draws `z`, return for each `x` the *logarithm* of the averaged p(x|z).
-It should give a finite number also where every p(x|z) is too small for a floating-point number, and let the gradient through to `w`.""",
+It should give a finite number also where every p(x|z) is too small for a floating-point number, and
+let the gradient through to `w`.""",
     stub='''def log_evidence(x, z, w):
     """x (B,), S draws z (S,) from the prior, w a tensor with one number → log p(x), (B,)."""
     ...''',
@@ -110,8 +115,8 @@ It should give a finite number also where every p(x|z) is too small for a floati
     likelihood = torch.distributions.Normal(w * z, 0.5)
     log_likelihood = likelihood.log_prob(x.unsqueeze(-1))  # (B, S)
     return log_likelihood.logsumexp(dim=-1) - math.log(len(z))''',
-    why="""`logsumexp` takes the largest term out before it exponentiates, so nothing underflows; the average needs the −log S.
-p(x|z) is averaged before the log is taken: the other order gives a bound.
+    why="""`logsumexp` takes the largest term out before it exponentiates, so nothing underflows; the average
+needs the −log S. p(x|z) is averaged before the log is taken: the other order gives a bound.
 A finite number is not yet a good one: for an x that no draw explains, the estimate is far too low.""",
     hints=(
         "First a table (B, S) of log p(x|z): `x.unsqueeze(-1)` against `w * z`.",
@@ -121,7 +126,9 @@ A finite number is not yet a good one: for an x that no draw explains, the estim
     mistakes=(
         Mistake(
             "def log_evidence(x, z, w):\n    return torch.distributions.Normal(w * z, 0.5).log_prob(x[:, None]).mean(-1)",
-            "You averaged the logs. That estimates the ELBO with the prior as q, a lower bound: average p(x|z) first, then take the log.",
+            "You averaged the logs. "
+            "That estimates the ELBO with the prior as q, a lower bound: average p(x|z) first, "
+            "then take the log.",
         ),
         Mistake(
             "def log_evidence(x, z, w):\n    return torch.distributions.Normal(w * z, 0.5).log_prob(x[:, None]).logsumexp(-1)",
@@ -129,7 +136,9 @@ A finite number is not yet a good one: for an x that no draw explains, the estim
         ),
         Mistake(
             "def log_evidence(x, z, w):\n    return torch.distributions.Normal(w * z, 0.5).log_prob(x[:, None]).exp().mean(-1).log()",
-            "Right on paper, but far from all draws every `exp` is 0 in floating point, and the log of that is −∞. Stay in logs: `logsumexp`.",
+            "Right on paper, but far from all draws every `exp` is 0 in floating point, and the "
+            "log of that is −∞. "
+            "Stay in logs: `logsumexp`.",
         ),
         Mistake(
             "def log_evidence(x, z, w):\n    f = torch.distributions.Normal(w * z, 0.5).log_prob(x[:, None])\n    f = f + torch.distributions.Normal(0.0, 1.0).log_prob(z)\n    return f.logsumexp(-1) - math.log(len(z))",
@@ -171,25 +180,29 @@ AT_THE_MEAN = Exercise(
     name="elbo-at-the-mean",
     title="Find the bug",
     task="""This "ELBO" is computed without randomness, "because noise only blurs the number".
-On the slider's model, with q = N(1.2, 1), it reports −1.13 nats, and log p(x) is −1.93: no lower bound lies *above* what it bounds.
-Repair it, with the noise `eps` that it is given. A model will be trained with it, so gradients must reach `mu` and `log_sigma`.
+On the slider's model, with q = N(1.2, 1), it reports −1.13 nats, and log p(x) is −1.93: no lower
+bound lies *above* what it bounds.
+Repair it, with the noise `eps` that it is given.
+A model will be trained with it, so gradients must reach `mu` and `log_sigma`.
 On the slider's model the average over `eps` is then −3.13.""",
-    stub=f'''{_ELBO}
+    stub=f"""{_ELBO}
     x_hat = decode(mu)
     squares = (x - x_hat) ** 2 / noise_var
     log_likelihood = -0.5 * (squares + math.log(2 * math.pi * noise_var)).sum(dim=1)
-    return log_likelihood - kl_to_standard(mu, log_sigma).sum(dim=1)''',
+    return log_likelihood - kl_to_standard(mu, log_sigma).sum(dim=1)""",
     answer="elbo",
-    solution=f'''{_ELBO}
+    solution=f"""{_ELBO}
     x_hat = decode(mu + log_sigma.exp() * eps)
     squares = (x - x_hat) ** 2 / noise_var
     log_likelihood = -0.5 * (squares + math.log(2 * math.pi * noise_var)).sum(dim=1)
-    return log_likelihood - kl_to_standard(mu, log_sigma).sum(dim=1)''',
+    return log_likelihood - kl_to_standard(mu, log_sigma).sum(dim=1)""",
     alternatives=(_elbo(_Z, "log_likelihood - log_ratio"),),
     why="""The ELBO has an average of log p(x|z) over z from q, not its value at the mean of q.
 In the linear model the difference is w²σ²/(2σ_x²), here 1/(2 · 0.25) = 2 nats.
-To sample the KL as well, as log q(z|x) − log p(z) at the same z, would be right too: a draw of the ELBO with more noise.
-Trained on it, a decoder would never notice how wide q is: in the loss, only the KL depends on σ then, and it makes q as wide as the prior.""",
+To sample the KL as well, as log q(z|x) − log p(z) at the same z, would be right too: a draw of the
+ELBO with more noise.
+Trained on it, a decoder would never notice how wide q is: in the loss, only the KL depends on σ
+then, and it makes q as wide as the prior.""",
     hints=(
         "Which argument is never used?",
         "The first term of the ELBO is 𝔼 over z from q. How do you make such a z from `mu`, `log_sigma` and `eps`?",
@@ -214,15 +227,17 @@ Trained on it, a decoder would never notice how wide q is: in the loss, only the
         ),
         Mistake(
             _elbo("eps"),
-            "`eps` alone is a draw from the prior: the decoder dreams, and knows nothing of this image.",
+            "`eps` alone is a draw from the prior: the decoder dreams, whatever this image is.",
         ),
         Mistake(
             _elbo("mu + eps"),
-            "That is a draw from N(μ, 1): the width σ is missing, and with it the only way the log likelihood can reward a narrow q.",
+            "That is a draw from N(μ, 1): the width σ is missing, and with it the only way the "
+            "log likelihood can reward a narrow q.",
         ),
         Mistake(
             _elbo("(mu + log_sigma.exp() * eps).detach()"),
-            "The values are right, but z was cut off from `mu` and `log_sigma`: an encoder would learn from the KL alone, which would soon be 0.",
+            "The values are right, but z was cut off from `mu` and `log_sigma`: an encoder would "
+            "learn from the KL alone, which would soon be 0.",
         ),
         Mistake(
             _elbo(_Z, "(log_likelihood - kl).mean()"),
@@ -236,7 +251,8 @@ Trained on it, a decoder would never notice how wide q is: in the loss, only the
 NOT_THE_EVIDENCE = Exercise(
     name="not-the-evidence",
     title="Recognise a wrong identity",
-    task="""Somebody reports the evidence of a trained VAE: "log p(x) = ELBO + KL(q(z|x) ‖ p(z)), and my loss has both terms."
+    task="""Somebody reports the evidence of a trained VAE: "log p(x) = ELBO + KL(q(z|x) ‖ p(z)), and my loss
+has both terms."
 What is this number really?
 
 - `"a"`: the evidence log p(x), exactly as this lesson proves
@@ -262,7 +278,8 @@ The gap is another KL, to the posterior p(z|x), which the loss does not contain.
         ),
         Mistake(
             'number = "d"',
-            "It can lie below: on the slider's model, with the prior as q, the KL is 0 and the number −6.73, and log p(x) is −1.93.",
+            "It can lie below: on the slider's model, with the prior as q, the KL is 0 and the "
+            "number −6.73, and log p(x) is −1.93.",
         ),
     ),
 )

@@ -79,7 +79,8 @@ SCORE_NOISE = Exercise(
     title="Predict a number",
     task="""For f(z) = 3z the reparameterised slope ∂/∂μ is 3 at every draw: its variance is 0.
 What is the variance of the score-function estimator f(z)(z − μ)/σ² at μ = 0?
-It does not depend on σ. Recall that 𝔼[ε⁴] = 3.""",
+It does not depend on σ.
+Recall that 𝔼[ε⁴] = 3.""",
     stub="variance = ...",
     answer="variance",
     solution="""mean = 3 * 1  # of 3ε², since 𝔼[ε²] = 1
@@ -116,7 +117,8 @@ BASELINE = Exercise(
     name="score-baseline",
     title="Complete a function",
     task="""The score estimator needs no derivative of f, so it works even for a step.
-Write it with a *baseline* b, a constant taken off f before anything else, which leaves the mean alone and can cut the noise:
+Write it with a *baseline* b, a constant taken off f before anything else, which leaves the mean
+alone and can cut the noise:
 
 $$ g = \\big(f(z) - b\\big)\\,\\nabla_\\mu \\log q(z), \\qquad z = \\mu + \\sigma\\varepsilon . $$
 
@@ -130,7 +132,8 @@ Return one estimate of the slope in μ for each draw.""",
     z = mu + sigma * eps
     return (f(z) - baseline) * eps / sigma''',
     why="""∇ log q(z) with respect to μ is (z − μ)/σ² = ε/σ.
-Its mean is 0, so a constant times it adds nothing to the mean: b is free, and only the noise depends on it.""",
+Its mean is 0, so a constant times it adds nothing to the mean: b is free, and only the noise
+depends on it.""",
     hints=(
         "∇ log q(z) with respect to μ stands in the lesson, under Rule 1. What is it in terms of ε?",
         "(z − μ)/σ² = ε/σ, with one σ below the line.",
@@ -138,7 +141,8 @@ Its mean is 0, so a constant times it adds nothing to the mean: b is free, and o
     mistakes=(
         Mistake(
             "def score_slope(f, mu, sigma, eps, baseline):\n    return f(mu + sigma * eps) * eps / sigma - baseline",
-            "You took the baseline off the slope: that shifts its mean by −b. It has to be taken off f, before the multiplication.",
+            "You took the baseline off the slope: that shifts its mean by −b. "
+            "It has to be taken off f, before the multiplication.",
         ),
         Mistake(
             "def score_slope(f, mu, sigma, eps, baseline):\n    return (f(mu + sigma * eps) - baseline) * eps / sigma**2",
@@ -166,7 +170,9 @@ Its mean is 0, so a constant times it adds nothing to the mean: b is free, and o
         ),
         Mistake(
             "def score_slope(f, mu, sigma, eps, baseline):\n    return ((f(mu + sigma * eps) - baseline) * eps / sigma).mean()",
-            "The formula is right. Leave the averaging to the caller, who also wants to see the noise: one estimate for each draw.",
+            "The formula is right. "
+            "Leave the averaging to the caller, who also wants to see the noise: one estimate for "
+            "each draw.",
         ),
         Mistake(
             "def score_slope(f, mu, sigma, eps, baseline):\n    z = (mu + sigma * eps).requires_grad_()\n    return torch.autograd.grad(f(z).sum(), z)[0]",
@@ -181,8 +187,10 @@ LOG_VAR_SAMPLE = Exercise(
     name="sample-log-var",
     title="Find the bug",
     task="""The encoder returns `log_var`, the log of the *variance*, and the KL in the loss reads it so.
-The sample does not: at `log_var` = −2 its noise is scaled by 0.135, and σ is 0.368. Repair it.
-A model is trained through it, so gradients must pass. It should hold for any σ that fits into the dtype, also where σ² does not.""",
+The sample does not: at `log_var` = −2 its noise is scaled by 0.135, and σ is 0.368.
+Repair it.
+A model is trained through it, so gradients must pass.
+It should hold for any σ that fits into the dtype, also where σ² does not.""",
     stub='''def reparameterize(mu, log_var, eps):
     """z from N(mu, exp(log_var)), given standard normal eps of the same shape."""
     return mu + torch.exp(log_var) * eps''',
@@ -190,8 +198,11 @@ A model is trained through it, so gradients must pass. It should hold for any σ
     solution='''def reparameterize(mu, log_var, eps):
     """z from N(mu, exp(log_var)), given standard normal eps of the same shape."""
     return mu + torch.exp(0.5 * log_var) * eps''',
-    why="""log σ = ½ log σ², so σ = exp(½ `log_var`). With the bug the decoder saw noise of width σ², while the KL charged for σ: for σ < 1 the codes were more exact than had been paid for.
-The root of `exp(log_var)` is σ as well, until the variance gets too large for the dtype: 10³⁸ in single precision.
+    why="""log σ = ½ log σ², so σ = exp(½ `log_var`).
+With the bug the decoder saw noise of width σ², while the KL charged for σ: for σ < 1 the codes were
+more exact than had been paid for.
+The root of `exp(log_var)` is σ as well, until the variance gets too large for the dtype: 10³⁸ in
+single precision.
 Nothing crashes, and the loss goes down: a wrong factor of 2 in a logarithm has to be looked for.""",
     hints=(
         "What has to stand in front of ε: the variance or its root?",
@@ -208,11 +219,13 @@ Nothing crashes, and the loss goes down: a wrong factor of 2 in a logarithm has 
         ),
         Mistake(
             "def reparameterize(mu, log_var, eps):\n    return mu + torch.sqrt(log_var) * eps",
-            "You took the root of the logarithm, which is NaN wherever the variance is below 1. Take the root of the variance.",
+            "You took the root of the logarithm, which is NaN wherever the variance is below 1. "
+            "Take the root of the variance.",
         ),
         Mistake(
             "def reparameterize(mu, log_var, eps):\n    return mu + torch.exp(torch.sqrt(log_var)) * eps",
-            "The root is taken too early: the logarithm is negative wherever the variance is below 1, and its root NaN.",
+            "The root is taken too early: the logarithm is negative wherever the variance is "
+            "below 1, and its root NaN.",
         ),
         Mistake(
             "def reparameterize(mu, log_var, eps):\n    return mu + log_var * eps",
@@ -220,15 +233,19 @@ Nothing crashes, and the loss goes down: a wrong factor of 2 in a logarithm has 
         ),
         Mistake(
             "def reparameterize(mu, log_var, eps):\n    return mu + torch.exp(0.5 * log_var.detach()) * eps",
-            "The values are right, but `.detach()` cuts σ off: the log likelihood could no longer tell the encoder to be more exact.",
+            "The values are right, but `.detach()` cuts σ off: the log likelihood could no longer "
+            "tell the encoder to be more exact.",
         ),
         Mistake(
             "def reparameterize(mu, log_var, eps):\n    return mu + torch.exp(log_var).sqrt() * eps",
-            "Right for ordinary widths. But for a very wide q the variance overflows before its root is taken: halve the logarithm, then exponentiate.",
+            "Right for ordinary widths. "
+            "But for a very wide q the variance overflows before its root is taken: halve the "
+            "logarithm, then exponentiate.",
         ),
         Mistake(
             "def reparameterize(mu, log_var, eps):\n    return (mu + torch.exp(0.5 * log_var) * eps).detach()",
-            "The values are right, but this is a plain sample now: no gradient reaches μ or σ, which was the point of it.",
+            "The values are right, but this is a plain sample now: no gradient reaches μ or σ, "
+            "which was the point of it.",
         ),
     ),
     cases=_log_vars,
@@ -238,9 +255,12 @@ Nothing crashes, and the loss goes down: a wrong factor of 2 in a logarithm has 
 NUMPY_NOISE = Exercise(
     name="numpy-noise",
     title="Find the bug",
-    task="""The post's line again: noise that `torch.manual_seed` does not reach, on the CPU whatever the model's device, rounded to float32.
-Make it torch's noise, drawn once from `generator`, standard normal, with the shape, dtype and device of `mu`.
-The check compares with such a draw from an equal generator, so all randomness has to come from the one that is given.
+    task="""The post's line again: noise that `torch.manual_seed` does not reach, on the CPU whatever the
+model's device, rounded to float32.
+Make it torch's noise, drawn once from `generator`, standard normal, with the shape, dtype and
+device of `mu`.
+The check compares with such a draw from an equal generator, so all randomness has to come from the
+one that is given.
 The next call should draw other noise from it, and gradients have to pass.""",
     stub='''def sample_latent(mu, sigma, generator):
     """z from N(mu, sigma²), mu and sigma (B, K), with noise from torch's generator."""
@@ -251,7 +271,8 @@ The next call should draw other noise from it, and gradients have to pass.""",
     """z from N(mu, sigma²), mu and sigma (B, K), with noise from torch's generator."""
     std_z = torch.randn(mu.shape, generator=generator, dtype=mu.dtype, device=mu.device)
     return mu + sigma * std_z''',
-    why="""A generator that is passed on makes one function repeatable without touching the rest of the program.
+    why="""A generator that is passed on makes one function repeatable without touching the rest of the
+program.
 `dtype` and `device` from `mu` keep it working in double precision and on a GPU.
 `standard_noise(mu, generator)` of the course does this.""",
     hints=(
@@ -261,11 +282,15 @@ The next call should draw other noise from it, and gradients have to pass.""",
     mistakes=(
         Mistake(
             "def sample_latent(mu, sigma, generator):\n    return mu + sigma * torch.randn(mu.shape, generator=generator)",
-            "Right in float32. But for double-precision inputs the noise is still made in float32: give `torch.randn` the dtype and the device of `mu`.",
+            "Right in float32. "
+            "But for double-precision inputs the noise is still made in float32: give "
+            "`torch.randn` the dtype and the device of `mu`.",
         ),
         Mistake(
             "def sample_latent(mu, sigma, generator):\n    return torch.normal(mu, sigma, generator=generator)",
-            "The values are right, but that is a plain sample: its gradients with respect to mu and sigma are 0. Write μ + σε.",
+            "The values are right, but that is a plain sample: its gradients with respect to mu "
+            "and sigma are 0. "
+            "Write μ + σε.",
         ),
         Mistake(
             "def sample_latent(mu, sigma, generator):\n    return mu + sigma * torch.randn(mu.shape[1:], generator=generator, dtype=mu.dtype)",
@@ -285,15 +310,18 @@ The next call should draw other noise from it, and gradients have to pass.""",
         ),
         Mistake(
             "def sample_latent(mu, sigma, generator):\n    g = torch.Generator().manual_seed(0)\n    return mu + sigma * torch.randn(mu.shape, generator=g, dtype=mu.dtype)",
-            "A generator seeded inside gives the same noise at every call. The noise should come from the one that the caller passes.",
+            "A generator seeded inside gives the same noise at every call. "
+            "The noise should come from the one that the caller passes.",
         ),
         Mistake(
             "def sample_latent(mu, sigma, generator):\n    g = torch.Generator().manual_seed(generator.initial_seed())\n    return mu + sigma * torch.randn(mu.shape, generator=g, dtype=mu.dtype)",
-            "You start the generator again from its seed, so every call gives the same noise. Draw from the one that is handed in, where it stands.",
+            "You start the generator again from its seed, so every call gives the same noise. "
+            "Draw from the one that is handed in, where it stands.",
         ),
         Mistake(
             "def sample_latent(mu, sigma, generator):\n    g = torch.Generator().set_state(generator.get_state())\n    return mu + sigma * torch.randn(mu.shape, generator=g, dtype=mu.dtype)",
-            "You draw from a copy of the generator: the one that is handed in stands still, and the next call gives the same noise.",
+            "You draw from a copy of the generator: the one that is handed in stands still, and "
+            "the next call gives the same noise.",
         ),
         Mistake(
             "def sample_latent(mu, sigma, generator):\n    return torch.randn(mu.shape, generator=generator, dtype=mu.dtype)",

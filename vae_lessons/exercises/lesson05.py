@@ -29,14 +29,17 @@ EXCHANGE = Exercise(
     name="vae-exchange-rate",
     title="Predict a number",
     task="""With `noise_var=0.03`, one more latent would cost 1.5 nats per image.
-By how much must it lower the squared error of an image, summed over its pixels, for the ELBO to stay as it is?""",
+By how much must it lower the squared error of an image, summed over its pixels, for the ELBO to
+stay as it is?""",
     stub="less_error = ...",
     answer="less_error",
     solution="""noise_var, price = 0.03, 1.5
 less_error = price * 2 * noise_var""",
-    why="""log p(x|z) contains −‖x − x̂‖²/(2σ_x²), so one nat buys 2σ_x² = 0.06 squared pixels: 1.5 nats must buy 0.09.
-The other term of log p(x|z) does not change. This is what “exchange rate” means:
-with a larger `noise_var`, the same latent would have to remove more error.""",
+    why="""log p(x|z) contains −‖x − x̂‖²/(2σ_x²), so one nat buys 2σ_x² = 0.06 squared pixels: 1.5 nats must
+buy 0.09.
+The other term of log p(x|z) does not change.
+This is what “exchange rate” means: with a larger `noise_var`, the same latent would have to remove
+more error.""",
     hints=(
         "The ELBO is log p(x|z) − KL. The KL rises by 1.5; by how much must log p(x|z) rise?",
         "Only −‖x − x̂‖²/(2σ_x²) depends on the error. How much less error makes it 1.5 larger?",
@@ -54,7 +57,9 @@ with a larger `noise_var`, the same latent would have to remove more error.""",
         ),
         Mistake(
             "less_error = 1.5 / (2 * 0.03)",
-            "That converts the wrong way: you read 1.5 as squared pixels and got nats. A digit has no 25 squared pixels of error to give away: even the mean image has 4.7 on average.",
+            "That converts the wrong way: you read 1.5 as squared pixels and got nats. "
+            "A digit has no 25 squared pixels of error to give away: even the mean image has 4.7 "
+            "on average.",
         ),
         Mistake(
             "less_error = 1.5 * 2 * 0.03 / 64",
@@ -96,10 +101,12 @@ def _pairs_of_images(generator: torch.Generator) -> list[Case]:
 INTERPOLATE = Exercise(
     name="vae-interpolate",
     title="Complete a function",
-    task="""What lies between two images? Encode both, walk from the mean code μ of the first to that of the second in a straight line,
-and decode every point of it: `steps` points at equal distances, both ends included, no noise.
+    task="""What lies between two images?
+Encode both, walk from the mean code μ of the first to that of the second in a straight line, and
+decode every point of it: `steps` points at equal distances, both ends included, no noise.
 `model.encode(x)` returns μ and log σ, `model.decode(z)` the images.
-When it is right, try it on the model you trained above, from a 3 to an 8: `digits().x[3:4]` is a 3, and `digits().x[8:9]` is an 8.""",
+When it is right, try it on the model you trained above, from a 3 to an 8: `digits().x[3:4]` is a 3,
+and `digits().x[8:9]` is an 8.""",
     stub='''def interpolate(model, x_a, x_b, steps):
     """x_a, x_b (1, D) → the decoded line between their mean codes, (steps, D)."""
     ...''',
@@ -111,11 +118,19 @@ When it is right, try it on the model you trained above, from a 3 to an 8: `digi
     t = torch.linspace(0, 1, steps, dtype=mu_a.dtype).unsqueeze(1)
     return model.decode(mu_a + t * (mu_b - mu_a))''',
     why="""The column t (steps, 1) and the codes (1, K) broadcast to (steps, K), a batch for the decoder.
-The line is straight among the codes and bent among the images: a straight line among the images would fade one out and the other in.
-A smooth walk shows that the decoder has no gaps on this line. It says nothing about likelihood.""",
+The line is straight among the codes and bent among the images: a straight line among the images
+would fade one out and the other in.
+A smooth walk shows that the decoder has no gaps on this line.
+It says nothing about likelihood.""",
     hints=(
-        "Three steps: two mean codes, by `encode`, since `model(x)` would draw noise; the points between them, (steps, K); one call of the decoder.",
-        "`t = torch.linspace(0, 1, steps).unsqueeze(1)` has shape (steps, 1) and broadcasts against μ of shape (1, K).",
+        (
+            "Three steps: two mean codes, by `encode`, since `model(x)` would draw noise; the "
+            "points between them, (steps, K); one call of the decoder."
+        ),
+        (
+            "`t = torch.linspace(0, 1, steps).unsqueeze(1)` has shape (steps, 1) and broadcasts "
+            "against μ of shape (1, K)."
+        ),
         "Decode `mu_a + t * (mu_b - mu_a)`, with `mu_a, _ = model.encode(x_a)`.",
     ),
     mistakes=(
@@ -123,7 +138,9 @@ A smooth walk shows that the decoder has no gaps on this line. It says nothing a
             """def interpolate(model, x_a, x_b, steps):
     x_a, x_b = model.decode(model.encode(x_a)[0]), model.decode(model.encode(x_b)[0])
     return x_a + torch.linspace(0, 1, steps).unsqueeze(1).to(x_a) * (x_b - x_a)""",
-            "You decode first and mix the two reconstructions: one fades out while the other fades in. Mix the codes, then decode.",
+            "You decode first and mix the two reconstructions: one fades out while the other "
+            "fades in. "
+            "Mix the codes, then decode.",
         ),
         Mistake(
             """def interpolate(model, x_a, x_b, steps):
@@ -153,7 +170,8 @@ A smooth walk shows that the decoder has no gaps on this line. It says nothing a
     a, b = model.encode(x_a)[0], model.encode(x_b)[0]
     t = (torch.arange(steps) / steps).unsqueeze(1).to(a)
     return model.decode(a + t * (b - a))""",
-            "You stop one step short: the last t is 1 − 1/steps, so x_b is never reached. Both ends belong to the line.",
+            "You stop one step short: the last t is 1 − 1/steps, so x_b is never reached. "
+            "Both ends belong to the line.",
         ),
         Mistake(
             """def interpolate(model, x_a, x_b, steps):
@@ -217,10 +235,13 @@ _MU, _LOG_SIGMA = "head_mu(h)", "head_log_sigma(h)"
 RELU_BUG = Exercise(
     name="vae-relu-bug",
     title="Find the bug",
-    task="""A colleague wrote the encoder as below. It trains without an error, but with the settings of this lesson the ELBO on test images
-is about −1 nat, where yours is about 23.
-In the map of codes all images lie in one quarter of the plane, and no image is known to better than σ = 1 in any latent.
-Repair it. The three layers are linear ones, as in the lesson: the encoder's, and the two heads.""",
+    task="""A colleague wrote the encoder as below.
+It trains without an error, but with the settings of this lesson the ELBO on test images is about −1
+nat, where yours is about 23.
+In the map of codes all images lie in one quarter of the plane, and no image is known to better than
+σ = 1 in any latent.
+Repair it.
+The three layers are linear ones, as in the lesson: the encoder's, and the two heads.""",
     stub='''def encode(hidden, head_mu, head_log_sigma, x):
     """Three linear layers and x (B, D) → mu and log_sigma of q(z|x), (B, K) each."""
     h = torch.relu(hidden(x))
@@ -234,9 +255,12 @@ Repair it. The three layers are linear ones, as in the lesson: the encoder's, an
     mu = head_mu(h)
     log_sigma = head_log_sigma(h)
     return mu, log_sigma''',
-    why="""A mean may be negative, and so may the logarithm of a width. ReLU cuts both off at 0.
-So no code can have a negative coordinate, though the prior puts half of its mass there, and no σ can be below 1, the width of the prior.
-A latent can then say where an image lies only by a mean far from 0, which is expensive, and some latents die altogether.
+    why="""A mean may be negative, and so may the logarithm of a width.
+ReLU cuts both off at 0.
+So no code can have a negative coordinate, though the prior puts half of its mass there, and no σ
+can be below 1, the width of the prior.
+A latent can then say where an image lies only by a mean far from 0, which is expensive, and some
+latents die altogether.
 The ReLU inside the encoder is another matter: without it two linear layers would be one.
 Public code has this bug often, because "a layer and its ReLU" is written by habit.""",
     hints=(
@@ -255,7 +279,9 @@ Public code has this bug often, because "a layer and its ReLU" is written by hab
         ),
         Mistake(
             _encode(_MU, _LOG_SIGMA, h="hidden(x)"),
-            "The heads are right now. But the ReLU of the hidden layer is gone too: linear layers in a row are only one linear layer.",
+            "The heads are right now. "
+            "But the ReLU of the hidden layer is gone too: linear layers in a row are only one "
+            "linear layer.",
         ),
         Mistake(
             _encode("torch.relu(head_mu(h))", "torch.relu(head_log_sigma(h))", h="hidden(x)"),
@@ -275,7 +301,9 @@ Public code has this bug often, because "a layer and its ReLU" is written by hab
         ),
         Mistake(
             _encode("torch.tanh(head_mu(h))", _LOG_SIGMA),
-            "The widths are right. But tanh keeps every mean between −1 and 1, which a third of the prior's draws exceed.",
+            "The widths are right. "
+            "But tanh keeps every mean between −1 and 1, which a third of the prior's draws "
+            "exceed.",
         ),
         Mistake(
             _encode("torch.nn.functional.leaky_relu(head_mu(h))", "torch.nn.functional.leaky_relu(head_log_sigma(h))"),
@@ -326,8 +354,10 @@ SPLIT_BUG = Exercise(
     name="vae-split-bug",
     title="Find the bug",
     task="""This function sets test images aside, with sizes as they should be, and both parts well shuffled.
-With it, though, most of the gap between training ELBO and test ELBO closes, and the model is no better.
-Repair it: no image may be in both parts. Shuffle with `generator` and with nothing else, so that the same seed gives the same split.""",
+With it, though, most of the gap between training ELBO and test ELBO closes, and the model is no
+better.
+Repair it: no image may be in both parts.
+Shuffle with `generator` and with nothing else, so that the same seed gives the same split.""",
     stub='''def split_off(x, n_test, generator):
     """x (N, D) → training images (N − n_test, D) and test images (n_test, D)."""
     test = x[torch.randperm(len(x), generator=generator)[:n_test]]
@@ -338,8 +368,9 @@ Repair it: no image may be in both parts. Shuffle with `generator` and with noth
     """x (N, D) → training images (N − n_test, D) and test images (n_test, D)."""
     order = torch.randperm(len(x), generator=generator)
     return x[order[n_test:]], x[order[:n_test]]''',
-    why="""`randperm` is called twice, and the second order has nothing to do with the first. With 297 of 1797 images set aside, each test image is
-also a training image with probability 1500/1797 = 83 %.
+    why="""`randperm` is called twice, and the second order has nothing to do with the first.
+With 297 of 1797 images set aside, each test image is also a training image with probability
+1500/1797 = 83 %.
 Shuffle once, then cut: that is what `split` does.""",
     hints=(
         "Follow one image through both lines: what keeps a test image out of the training part?",
@@ -356,18 +387,22 @@ Shuffle once, then cut: that is what `split` does.""",
         Mistake(
             """def split_off(x, n_test, generator):
     return x[n_test:], x[torch.randperm(len(x), generator=generator)[:n_test]]""",
-            "The test images are drawn from all images, the training part is the end of the unshuffled ones: they still overlap.",
+            "The test images are drawn from all images, the training part is the end of the "
+            "unshuffled ones: they still overlap.",
         ),
         Mistake(
             """def split_off(x, n_test, generator):
     order = torch.randperm(len(x), generator=generator)
     return x[order[: len(x) - n_test]], x[order[:n_test]]""",
-            "Both parts begin at the start of the order, so they overlap: the training part should begin where the test part ends.",
+            "Both parts begin at the start of the order, so they overlap: the training part "
+            "should begin where the test part ends.",
         ),
         Mistake(
             """def split_off(x, n_test, generator):
     return x[n_test:], x[:n_test]""",
-            "No overlap any more, but no shuffling either. Files are often sorted, by class or by writer: the model would then be tested on other digits than it was trained on.",
+            "No overlap any more, but no shuffling either. "
+            "Files are often sorted, by class or by writer: the model would then be tested on "
+            "other digits than it was trained on.",
         ),
         Mistake(
             """def split_off(x, n_test, generator):
@@ -379,7 +414,10 @@ Shuffle once, then cut: that is what `split` does.""",
             """def split_off(x, n_test, generator):
     order = torch.randperm(len(x), generator=generator)
     return x[order[:-n_test]], x[order[-n_test:]]""",
-            "You cut the test part from the end of the order. That is a clean split, except with `n_test=0`: −0 is 0, so all images land in the test part and none in the other. Cut it from the start.",
+            "You cut the test part from the end of the order. "
+            "That is a clean split, except with `n_test=0`: −0 is 0, so all images land in the "
+            "test part and none in the other. "
+            "Cut it from the start.",
         ),
     ),
     cases=_data_sets,

@@ -15,7 +15,9 @@ FALL = Exercise(
     title="Predict a number",
     task="""The digits, σ_x² = ½, a linear VAE with 8 latents at its optimum.
 The eigenvalues are 0.699, 0.639, 0.554, 0.395, 0.271, 0.231, 0.203, 0.172.
-You raise β from 0.5 to 1. By how many nats does the total KL fall? Give a positive number, right to 1 %.
+You raise β from 0.5 to 1.
+By how many nats does the total KL fall?
+Give a positive number, right to 1 %.
 Think before you compute: is it ½ log 2 for each latent?""",
     stub="fall = ...",
     answer="fall",
@@ -25,9 +27,12 @@ eigenvalues = np.array([0.699, 0.639, 0.554, 0.395, 0.271, 0.231, 0.203, 0.172])
 before = 0.5 * np.log(np.maximum(eigenvalues / 0.25, 1)).sum()
 after = 0.5 * np.log(np.maximum(eigenvalues / 0.5, 1)).sum()
 fall = before - after""",
-    why="""The level rises from ¼ to ½. Three latents stay above it and lose ½ log 2 = 0.347 nats each.
-Two drown on the way and lose what they had: ½ log(0.395/0.25) = 0.229 and ½ log(0.271/0.25) = 0.040.
-Three were below it already. Together 1.309: from 1.650 to 0.341.""",
+    why="""The level rises from ¼ to ½.
+Three latents stay above it and lose ½ log 2 = 0.347 nats each.
+Two drown on the way and lose what they had: ½ log(0.395/0.25) = 0.229 and ½ log(0.271/0.25) =
+0.040.
+Three were below it already.
+Together 1.309: from 1.650 to 0.341.""",
     hints=(
         "The water level is βσ_x². Which latents stand above it before, and which after?",
         "Those that live on lose ½ log 2 each. Those that drown lose all they had, ½ log(λ/0.25).",
@@ -36,7 +41,9 @@ Three were below it already. Together 1.309: from 1.650 to 0.341.""",
     mistakes=(
         Mistake(
             "fall = 4 * 0.693147",
-            "½ log 2 for all 8 latents; but only a latent that is alive before and after loses just that. Three are dead from the start.",
+            "½ log 2 for all 8 latents; but only a latent that is alive before and after loses "
+            "just that. "
+            "Three are dead from the start.",
         ),
         Mistake(
             "fall = 2.5 * 0.693147",
@@ -58,18 +65,25 @@ SPREAD = Exercise(
     name="water-mean-spread",
     title="Predict a number",
     task="""A direction has the variance λ = 0.64, and the water level is βσ_x² = 0.16.
-At the optimum its latent has the width σ = ½ for every image. The means μ differ from image to image.
+At the optimum its latent has the width σ = ½ for every image.
+The means μ differ from image to image.
 What is the standard deviation of μ over the data?""",
     stub="spread = ...",
     answer="spread",
     solution="""eigenvalue, level = 0.64, 0.16
 slope = (eigenvalue - level) ** 0.5 / eigenvalue  # of the encoder
 spread = slope * eigenvalue**0.5""",
-    why="""μ = a·x with a = √(λ − βσ_x²)/λ, and x has standard deviation √λ: together √(1 − βσ_x²/λ) = √¾ = 0.866.
-Add the variance σ² = ¼ of the noise and z has variance 1 over all images, whatever λ and the level are.
-So the codes of *all images together* have the mean and the variance of the prior, although those of no single image have.""",
+    why="""μ = a·x with a = √(λ − βσ_x²)/λ, and x has standard deviation √λ: together √(1 − βσ_x²/λ) = √¾ =
+0.866.
+Add the variance σ² = ¼ of the noise and z has variance 1 over all images, whatever λ and the level
+are.
+So the codes of *all images together* have the mean and the variance of the prior, although those of
+no single image have.""",
     hints=(
-        "μ = a·x, with x measured from its mean. What is a where the latent is alive, and what is the standard deviation of x?",
+        (
+            "μ = a·x, with x measured from its mean. "
+            "What is a where the latent is alive, and what is the standard deviation of x?"
+        ),
         "a = w/λ with w = √(λ − βσ_x²); the standard deviation of x is √λ.",
         "√(1 − βσ_x²/λ)",
     ),
@@ -78,7 +92,8 @@ So the codes of *all images together* have the mean and the variance of the prio
         Mistake("spread = 0.75", "That is their variance; the standard deviation is asked for."),
         Mistake(
             "spread = 1.0",
-            "1 is the spread of z over all images. It has two parts, the spread of the means and the noise σ around each.",
+            "1 is the spread of z over all images. "
+            "It has two parts, the spread of the means and the noise σ around each.",
         ),
         Mistake("spread = 1.0825", "That is the slope a of the encoder. x itself has standard deviation √λ = 0.8."),
         Mistake("spread = 0.8", "That is the spread √λ of the data. The encoder multiplies it by a."),
@@ -122,8 +137,8 @@ _ERROR = "np.minimum(held, level).sum() + rest.sum()"
 BILL = Exercise(
     name="water-bill",
     title="Complete a function",
-    task="""Write down what the best linear VAE with `n_latents` latents achieves at the water level βσ_x²:
-the squared error per image that remains, over *all* directions, and the total KL.
+    task="""Write down what the best linear VAE with `n_latents` latents achieves at the water level βσ_x²: the
+squared error per image that remains, over *all* directions, and the total KL.
 `eigenvalues` is a NumPy array, largest first; there may be fewer latents than directions.
 Write it from the theory, without `kl_per_latent`; then compare.""",
     stub='''def bill(eigenvalues, level, n_latents):
@@ -141,26 +156,39 @@ A dead one costs nothing and leaves all its variance λ.
 So does a direction without a latent, even above the water: these are the hollow bars.
 This pair, drawn for all levels, is the curve of lesson 09.""",
     hints=(
-        "Three kinds of directions: live, drowned, without a latent. What error does each leave, and what does each cost?",
+        (
+            "Three kinds of directions: live, drowned, without a latent. "
+            "What error does each leave, and what does each cost?"
+        ),
         "Error: the level, λ, λ. Cost: ½ log(λ/level), 0, 0. `np.minimum` and `np.maximum` do it without a loop.",
-        "`np.minimum(held, level).sum() + rest.sum()`, and `0.5 * np.log(np.maximum(held / level, 1)).sum()`, for `held = eigenvalues[:n_latents]`.",
+        (
+            "`np.minimum(held, level).sum() + rest.sum()`, and `0.5 * np.log(np.maximum(held / "
+            "level, 1)).sum()`, for `held = eigenvalues[:n_latents]`."
+        ),
     ),
     mistakes=(
         Mistake(
             _bill("np.minimum(held, level).sum()"),
-            "The KL is right. In the error, the directions without a latent are missing: they leave all their variance.",
+            "The KL is right. "
+            "In the error, the directions without a latent are missing: they leave all their "
+            "variance.",
         ),
         Mistake(
             _bill("np.minimum(eigenvalues, level).sum()"),
-            "The KL is right. But the error treats directions without a latent as if they had one: above the water they leave all their variance, not only the level.",
+            "The KL is right. "
+            "But the error treats directions without a latent as if they had one: above the water "
+            "they leave all their variance, not only the level.",
         ),
         Mistake(
             _bill("np.minimum(eigenvalues, level).sum()", "0.5 * np.log(np.maximum(eigenvalues / level, 1)).sum()"),
-            "`n_latents` is not used: a direction above the water without a latent costs nothing and leaves all its variance.",
+            "`n_latents` is not used: a direction above the water without a latent costs nothing "
+            "and leaves all its variance.",
         ),
         Mistake(
             _bill("n_latents * level + rest.sum()"),
-            "The KL is right. But a drowned direction leaves its variance λ, which is less than the level: your error is too large.",
+            "The KL is right. "
+            "But a drowned direction leaves its variance λ, which is less than the level: your "
+            "error is too large.",
         ),
         Mistake(
             _bill("eigenvalues[eigenvalues <= level].sum() + rest[rest > level].sum()"),
@@ -168,7 +196,9 @@ This pair, drawn for all levels, is the curve of lesson 09.""",
         ),
         Mistake(
             _bill(_ERROR, "0.5 * np.log(held / level).sum() if held.all() else -np.inf"),
-            "The error is right. But below the water ½ log(λ/level) is negative, and you add it up: a drowned latent costs 0.",
+            "The error is right. "
+            "But below the water ½ log(λ/level) is negative, and you add it up: a drowned latent "
+            "costs 0.",
         ),
         Mistake(
             _bill(_ERROR, "np.log(np.maximum(held / level, 1)).sum()"),
@@ -180,7 +210,9 @@ This pair, drawn for all levels, is the curve of lesson 09.""",
         ),
         Mistake(
             _bill(_ERROR, "0.5 * np.log(np.maximum(held - level, 1)).sum()"),
-            "The error is right. The KL needs the ratio λ/level; what sticks out of the water, λ − level, is w², not the argument of the log.",
+            "The error is right. "
+            "The KL needs the ratio λ/level; what sticks out of the water, λ − level, is w², not "
+            "the argument of the log.",
         ),
         Mistake(
             _bill(_ERROR).replace("float(error), float(nats)", "float(nats), float(error)"),
@@ -227,9 +259,11 @@ def _weighted(value: str) -> str:
 BETA_BUG = Exercise(
     name="water-beta-bug",
     title="Find the bug",
-    task="""Somebody repeated the sweep of this lesson with an objective of their own, to be made as large as possible.
+    task="""Somebody repeated the sweep of this lesson with an objective of their own, to be made as large as
+possible.
 All 21 models came out nearly alike, with almost the same total KL at β = 2 as at β = 0.1.
-Repair it. The models are trained with it, so gradients must reach `x_hat` and `kl`.""",
+Repair it.
+The models are trained with it, so gradients must reach `x_hat` and `kl`.""",
     stub='''def weighted(x, x_hat, kl, noise_var, beta):
     """log p(x|z) − β KL per image: x, x_hat (B, D), kl (B, K) → (B,)."""
     error = ((x - x_hat) ** 2).sum(1)
@@ -243,7 +277,8 @@ Repair it. The models are trained with it, so gradients must reach `x_hat` and `
     constant = x.shape[1] / 2 * math.log(2 * math.pi * noise_var)
     log_likelihood = -error / (2 * noise_var) - constant
     return log_likelihood - beta * kl.sum(1)''',
-    why="""β stood before both terms. A factor in front moves no optimum, so the water stood at σ_x² for all 21.
+    why="""β stood before both terms.
+A factor in front moves no optimum, so the water stood at σ_x² for all 21.
 And Adam, which divides every gradient by its usual size, trains them at almost the same speed.
 β belongs to the KL alone: then the level is βσ_x².""",
     hints=(
@@ -258,7 +293,8 @@ And Adam, which divides every gradient by its usual size, trains them at almost 
         ),
         Mistake(
             _weighted("beta * log_likelihood - kl.sum(1)"),
-            "β is now on the log likelihood. It works backwards: the level is σ_x²/β, so a larger β *lowers* the water.",
+            "β is now on the log likelihood. "
+            "It works backwards: the level is σ_x²/β, so a larger β *lowers* the water.",
         ),
         Mistake(
             _weighted("log_likelihood - kl.sum(1)"),
@@ -274,7 +310,8 @@ And Adam, which divides every gradient by its usual size, trains them at almost 
         ),
         Mistake(
             _weighted("log_likelihood + beta * kl.sum(1)"),
-            "The sign: with a plus, maximising it pays for nats instead of charging for them, and the KL grows without limit.",
+            "The sign: with a plus, maximising it pays for nats instead of charging for them, and "
+            "the KL grows without limit.",
         ),
         Mistake(
             _weighted("(log_likelihood - beta * kl.sum(1)).mean()"),

@@ -19,25 +19,34 @@ def _function(head: str, body: str) -> str:
 COLLAPSE = Exercise(
     name="cure-beta-limit",
     title="Predict a number",
-    task="""With a learned σ_x² and β = 1, a linear VAE whose latents are all dead is never at its optimum. With β > 1 the water level is βσ_x².
+    task="""With a learned σ_x² and β = 1, a linear VAE whose latents are all dead is never at its optimum.
+With β > 1 the water level is βσ_x².
 Suppose all latents of the linear VAE are dead, and σ_x² is at its best for that state.
-From which β on does no first nat pay in any direction, so that all stay dead? Two digits are enough.
+From which β on does no first nat pay in any direction, so that all stay dead?
+Two digits are enough.
 The eigenvalues of the digits are `data_spectrum(digits().x).eigenvalues`.""",
     stub="limit = ...",
     answer="limit",
     solution="""eigenvalues = data_spectrum(digits().x).eigenvalues
 limit = float(eigenvalues[0] / eigenvalues.mean())""",
-    why="""A dead model draws the mean image, so its error per pixel, and with it the best σ_x², is the mean of all 64 eigenvalues: 0.0733.
-In the first direction the first nat pays as long as λ₁ = 0.699 exceeds βσ_x². So the limit is λ₁ divided by the mean, 9.53.""",
+    why="""A dead model draws the mean image, so its error per pixel, and with it the best σ_x², is the mean of
+all 64 eigenvalues: 0.0733.
+In the first direction the first nat pays as long as λ₁ = 0.699 exceeds βσ_x².
+So the limit is λ₁ divided by the mean, 9.53.""",
     hints=(
         "Two questions: what is the best σ_x² when every latent is dead? And which direction is the last to drown?",
-        "The best σ_x² is the error per pixel. A dead model leaves the whole variance, the sum of the eigenvalues, over 64 pixels.",
+        (
+            "The best σ_x² is the error per pixel. "
+            "A dead model leaves the whole variance, the sum of the eigenvalues, over 64 pixels."
+        ),
         "`eigenvalues[0] / eigenvalues.mean()`",
     ),
     mistakes=(
         Mistake(
             "limit = 25.57",
-            "You took the σ_x² of the model with 8 live latents, the mean of the 56 discarded eigenvalues. A dead model discards all 64 directions: its σ_x² is larger.",
+            "You took the σ_x² of the model with 8 live latents, the mean of the 56 discarded "
+            "eigenvalues. "
+            "A dead model discards all 64 directions: its σ_x² is larger.",
         ),
         Mistake(
             "limit = 2.343",
@@ -86,8 +95,9 @@ _WARM_UP = "def warm_up(epoch, start, length):"
 WARM_UP = Exercise(
     name="cure-warm-up",
     title="Complete a function",
-    task="""Write the schedule of KL warm-up: β is 0 up to epoch `start`, rises in a straight line over the next `length` epochs,
-and stays at 1 after that. `length` is positive.
+    task="""Write the schedule of KL warm-up: β is 0 up to epoch `start`, rises in a straight line over the next
+`length` epochs, and stays at 1 after that.
+`length` is positive.
 With `start` 10 and `length` 5, as in the trial, epochs 0, 10, 12 and 20 have β = 0, 0, 0.4 and 1.""",
     stub='''def warm_up(epoch, start, length):
     """β in this epoch, a number from 0 to 1."""
@@ -130,7 +140,8 @@ The lower limit matters most: a negative β would reward the model for a large K
         ),
         Mistake(
             _function(_WARM_UP, "return 1.0 - min(max((epoch - start) / length, 0.0), 1.0)"),
-            "The ramp goes down: the KL counts fully at the start, which is what warm-up should avoid, and not at all at the end.",
+            "The ramp goes down: the KL counts fully at the start, which is what warm-up should "
+            "avoid, and not at all at the end.",
         ),
     ),
     cases=_epochs,
@@ -167,7 +178,8 @@ FREE_BITS = Exercise(
     title="Find the bug",
     task="""A colleague trains with free bits, δ = `floor`, and finds that most latents still die.
 There is a floor in the code, and no error message.
-Repair it: the result should be $\\sum_k \\max(\\delta, \\mathrm{KL}_k)$, with $\\mathrm{KL}_k$ averaged over the batch, as in the lesson.
+Repair it: the result should be $\\sum_k \\max(\\delta, \\mathrm{KL}_k)$, with $\\mathrm{KL}_k$
+averaged over the batch, as in the lesson.
 It is a tensor with one number, and gradients must reach `kl`.""",
     stub='''def free_bits(kl, floor):
     """kl (B, K) → the KL term of the loss, with `floor` free nats for each latent."""
@@ -176,8 +188,9 @@ It is a tensor with one number, and gradients must reach `kl`.""",
     solution='''def free_bits(kl, floor):
     """kl (B, K) → the KL term of the loss, with `floor` free nats for each latent."""
     return kl.mean(0).clamp(min=floor).sum()''',
-    why="""The floor stood on the total. As soon as the total exceeds δ, every latent is pulled to the prior as if there were no floor,
-and one latent with δ nats is enough for that.
+    why="""The floor stood on the total.
+As soon as the total exceeds δ, every latent is pulled to the prior as if there were no floor, and
+one latent with δ nats is enough for that.
 It belongs to each latent: mean over the batch, floor, sum over latents, in this order.""",
     hints=(
         "What does the floor stand on: on one latent, or on all of them together?",
@@ -187,19 +200,25 @@ It belongs to each latent: mean over the batch, floor, sum over latents, in this
     mistakes=(
         Mistake(
             _function(_FREE_BITS, "return torch.clamp(kl.mean(0).sum(), min=floor)"),
-            "That does what it did before: the floor still stands on the total, so one latent can use up the free nats of all.",
+            "That does what it did before: the floor still stands on the total, so one latent can "
+            "use up the free nats of all.",
         ),
         Mistake(
             _function(_FREE_BITS, "return kl.clamp(min=floor).sum(-1).mean()"),
-            "Now every *example* has a floor of its own, as in some public code. An example below δ has no gradient then even where its latent is well above δ on average. Here the mean over the batch comes first.",
+            "Now every *example* has a floor of its own, as in some public code. "
+            "An example below δ has no gradient then even where its latent is well above δ on "
+            "average. "
+            "Here the mean over the batch comes first.",
         ),
         Mistake(
             _function(_FREE_BITS, "return kl.sum(-1).clamp(min=floor).mean()"),
-            "Now there is one floor for each example, still on the sum over its latents. Each *latent* should have one.",
+            "Now there is one floor for each example, still on the sum over its latents. "
+            "Each *latent* should have one.",
         ),
         Mistake(
             _function(_FREE_BITS, "return kl.mean(0).clamp(max=floor).sum()"),
-            "That is a ceiling: it takes the gradient from the latents *above* δ and pulls those below it to the prior, the wrong way round.",
+            "That is a ceiling: it takes the gradient from the latents *above* δ and pulls those "
+            "below it to the prior, the wrong way round.",
         ),
         Mistake(
             _function(_FREE_BITS, "return (kl.mean(0) - floor).clamp(min=0).sum()"),
@@ -256,8 +275,9 @@ LEARNED = Exercise(
     name="cure-learned-variance",
     title="Complete a function",
     task="""Write cure 1 as one function, without a σ_x² to pass.
-It returns the mean over the batch of log p(x|z) for a Gaussian decoder whose σ_x² is the best one for this batch,
-one σ_x² for all its images and pixels. It is in nats per example, a tensor with one number.
+It returns the mean over the batch of log p(x|z) for a Gaussian decoder whose σ_x² is the best one
+for this batch, one σ_x² for all its images and pixels.
+It is in nats per example, a tensor with one number.
 It should hold for any size of error above 0, and let gradients through.""",
     stub='''def learned_log_likelihood(x, x_hat):
     """x, x_hat (B, D) → mean log likelihood at the best noise_var, nats per example."""
@@ -269,7 +289,8 @@ It should hold for any size of error above 0, and let gradients through.""",
     return -0.5 * x.shape[-1] * torch.log(2 * math.pi * math.e * noise_var)''',
     why="""With Δ the squared error of one example, averaged over the batch, the best σ_x² is Δ/D.
 Then the term Δ/(2σ_x²) is D/2, whatever the error: it becomes the e inside the logarithm.
-Whether gradients flow through `noise_var` where you write the two terms out makes no difference: at the best σ_x² the slope in it is 0.""",
+Whether gradients flow through `noise_var` where you write the two terms out makes no difference: at
+the best σ_x² the slope in it is 0.""",
     hints=(
         "Which σ_x² is best? Put it into −(D/2) log(2πσ_x²) − Δ/(2σ_x²), with Δ the squared error of one example.",
         "`noise_var` is the mean of the squared error over batch *and* pixels. What is Δ/(2σ_x²) then, on average?",
@@ -294,7 +315,8 @@ Whether gradients flow through `noise_var` where you write the two terms out mak
                 "D, error = x.shape[-1], ((x - x_hat) ** 2).sum(-1).mean()\n"
                 "    return -0.5 * (D * torch.log(2 * math.pi * error) + 1)",
             ),
-            "You took the squared error of a whole image for σ_x², which is the variance of one pixel: D times smaller.",
+            "You took the squared error of a whole image for σ_x², which is the variance of one "
+            "pixel: D times smaller.",
         ),
         Mistake(
             _function(
@@ -311,7 +333,10 @@ Whether gradients flow through `noise_var` where you write the two terms out mak
                 "each = ((x - x_hat) ** 2).mean(-1)\n"
                 "    return (-0.5 * x.shape[-1] * torch.log(2 * math.pi * math.e * each)).mean()",
             ),
-            "Here every image has a σ_x² of its own, chosen after the fact. That score is never lower, and goes to infinity with the first image that is drawn without error. One σ_x² for the batch is wanted.",
+            "Here every image has a σ_x² of its own, chosen after the fact. "
+            "That score is never lower, and goes to infinity with the first image that is drawn "
+            "without error. "
+            "One σ_x² for the batch is wanted.",
         ),
         Mistake(
             _function(_LEARNED, f"{_ERROR}return -0.5 * x.numel() * torch.log(2 * math.pi * math.e * mse)"),
@@ -319,11 +344,17 @@ Whether gradients flow through `noise_var` where you write the two terms out mak
         ),
         Mistake(
             _function(_LEARNED, f"{_ERROR}return -0.5 * x.shape[-1] * torch.log(2 * math.pi * math.e * mse.detach())"),
-            "The value is right, but no gradient gets through: something cuts it, such as `.item()`, `math.log`, `float` or `.detach()`. The decoder would not learn.",
+            "The value is right, but no gradient gets through: something cuts it, such as "
+            "`.item()`, `math.log`, `float` or `.detach()`. "
+            "The decoder would not learn.",
         ),
         Mistake(
-            _function(_LEARNED, f"{_ERROR}return -0.5 * x.shape[-1] * torch.log(2 * math.pi * math.e * mse.clamp(min=1e-6))"),
-            "Right for ordinary errors. But something keeps σ_x² above 0.000001, as `gaussian_nll_loss` does unless its `eps` is made smaller: very small errors then score too low.",
+            _function(
+                _LEARNED, f"{_ERROR}return -0.5 * x.shape[-1] * torch.log(2 * math.pi * math.e * mse.clamp(min=1e-6))"
+            ),
+            "Right for ordinary errors. "
+            "But something keeps σ_x² above 0.000001, as `gaussian_nll_loss` does unless its "
+            "`eps` is made smaller: very small errors then score too low.",
         ),
         Mistake(
             _function(
@@ -331,7 +362,9 @@ Whether gradients flow through `noise_var` where you write the two terms out mak
                 f"{_ERROR}v = mse.expand_as(x)\n"
                 "    return -torch.nn.functional.gaussian_nll_loss(x_hat, x, v, full=True, reduction='sum') / len(x)",
             ),
-            "Right for ordinary errors. But `gaussian_nll_loss` keeps the variance above its `eps`, 0.000001 unless you say otherwise: very small errors then score too low.",
+            "Right for ordinary errors. "
+            "But `gaussian_nll_loss` keeps the variance above its `eps`, 0.000001 unless you say "
+            "otherwise: very small errors then score too low.",
         ),
     ),
     cases=_pictures,

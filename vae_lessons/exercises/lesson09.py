@@ -17,15 +17,20 @@ from vae_lessons.spectrum import rate_distortion"""
 MNIST = Exercise(
     name="rd-mnist",
     title="Predict a number",
-    task="""MNIST has 60 000 training images. A VAE reports a mean KL of 25 nats per image on them.
-How many of these nats are mismatch, KL(q(z)‖p(z)), at least? Here q(z) is the average over all 60 000.""",
+    task="""MNIST has 60 000 training images.
+A VAE reports a mean KL of 25 nats per image on them.
+How many of these nats are mismatch, KL(q(z)‖p(z)), at least?
+Here q(z) is the average over all 60 000.""",
     stub="at_least = ...",
     answer="at_least",
     solution="""import math
 
 at_least = 25 - math.log(60_000)""",
-    why="""Naming one of 60 000 images takes log 60 000 = 11.0 nats, and no code can tell more than everything: I(X; Z) ≤ 11.0. The other 14.0 nats are mismatch.
-With ten times as many images the same KL would leave room for 2.3 more nats of information: the bound belongs to N as much as to the model.""",
+    why="""Naming one of 60 000 images takes log 60 000 = 11.0 nats, and no code can tell more than everything:
+I(X; Z) ≤ 11.0.
+The other 14.0 nats are mismatch.
+With ten times as many images the same KL would leave room for 2.3 more nats of information: the
+bound belongs to N as much as to the model.""",
     hints=(
         "KL = information + mismatch. How large can the information be?",
         "A code cannot tell more than which of the N images it is: log N nats.",
@@ -79,10 +84,13 @@ _LEVEL = "def level_for_rate(eigenvalues, rate):"
 LEVEL = Exercise(
     name="rd-level",
     title="Complete a function",
-    task="""You have a budget of so many nats per image: at which water level does Shannon's curve have this rate?
+    task="""You have a budget of so many nats per image: at which water level does Shannon's curve have this
+rate?
 `rate_distortion(eigenvalues, level, n_latents)` gives the curve: the rate, then the squared error.
 `brentq(f, a, b)` finds the root of `f` between `a` and `b`, where `f` must have two signs.
-Shannon's curve has a code for every direction. `rate` is positive. Return the level right to 0.01 %.""",
+Shannon's curve has a code for every direction.
+`rate` is positive.
+Return the level right to 0.01 %.""",
     stub='''def level_for_rate(eigenvalues, rate):
     """eigenvalues, an array, largest first; rate in nats → the water level, a number."""
     ...''',
@@ -97,7 +105,9 @@ Shannon's curve has a code for every direction. `rate` is positive. Return the l
     return brentq(missing, lowest, eigenvalues[0])''',
     why="""The rate falls from infinity to 0 while the level rises from 0 to λ₁, so there is one root.
 At the level λ₁e^(−2R) the first direction alone has the rate R, which gives a safe lower end.
-For the digits at 5 nats the level is 0.108. With 8 latents it would be 0.100: the ninth direction, above the water there, has to go without a code.""",
+For the digits at 5 nats the level is 0.108.
+With 8 latents it would be 0.100: the ninth direction, above the water there, has to go without a
+code.""",
     hints=(
         "At the level λ₁ the rate is 0, at a very small level it is large. In between it passes `rate` once.",
         "`rate_distortion` returns two numbers, the rate first. How many latents does Shannon have?",
@@ -107,17 +117,21 @@ For the digits at 5 nats the level is 0.108. With 8 latents it would be 0.100: t
         Mistake(
             _LEVEL + "\n    def f(v):\n        return rate_distortion(eigenvalues, v, 8)[0] - rate\n"
             "    return brentq(f, 1e-9, eigenvalues[0])",
-            "`n_latents=8` is the curve of the 8-latent VAE, which leaves Shannon's below λ₉, and does not exist for fewer than 8 directions. Shannon has a code for every direction.",
+            "`n_latents=8` is the curve of the 8-latent VAE, which leaves Shannon's below λ₉, and "
+            "does not exist for fewer than 8 directions. "
+            "Shannon has a code for every direction.",
         ),
         Mistake(
             _LEVEL + "\n    def f(v):\n        return rate_distortion(eigenvalues, v, len(eigenvalues))[0] - rate\n"
             "    return brentq(f, 0.01, 1)",
-            "Your bracket does not hold the level for every spectrum: it lies between a tiny number and `eigenvalues[0]`.",
+            "Your bracket does not hold the level for every spectrum: it lies between a tiny "
+            "number and `eigenvalues[0]`.",
         ),
         Mistake(
             _LEVEL + "\n    def f(v):\n        return rate_distortion(eigenvalues, v, len(eigenvalues))[1] - rate\n"
             "    return brentq(f, 1e-9, eigenvalues[0])",
-            "You searched for the level whose *squared error* is `rate`: `rate_distortion` returns the rate first, then the error.",
+            "You searched for the level whose *squared error* is `rate`: `rate_distortion` "
+            "returns the rate first, then the error.",
         ),
         Mistake(
             _LEVEL + "\n    live = len(eigenvalues)\n"
@@ -137,7 +151,8 @@ For the digits at 5 nats the level is 0.108. With 8 latents it would be 0.100: t
         ),
         Mistake(
             _LEVEL + "\n    return float(eigenvalues[0] * math.exp(-2 * rate))",
-            "That spends all nats on the first direction. The level is the same for all live directions, and each takes its part.",
+            "That spends all nats on the first direction. "
+            "The level is the same for all live directions, and each takes its part.",
         ),
     ),
     cases=_spectra,
@@ -175,23 +190,29 @@ _AGGREGATE = '''def log_aggregate(z, mu, log_sigma):
 AGGREGATE = Exercise(
     name="rd-aggregate",
     title="Find the bug",
-    task="""A colleague measures the mismatch with this log q(z), and it comes out negative, which no KL is. Repair it.
+    task="""A colleague measures the mismatch with this log q(z), and it comes out negative, which no KL is.
+Repair it.
 It should also stand a z so far from all posteriors that their densities are 0 in floating point.""",
     stub=_AGGREGATE + "return each.sum(-1).mean(1)",
     answer="log_aggregate",
     solution=_AGGREGATE + "return each.sum(-1).logsumexp(1) - math.log(len(mu))",
-    why="""q(z) is an average of densities, and the code averaged their *logs*. By Jensen that is too low, and far too low where posteriors are narrow:
-a single image that lives elsewhere pulls it down.
+    why="""q(z) is an average of densities, and the code averaged their *logs*.
+By Jensen that is too low, and far too low where posteriors are narrow: a single image that lives
+elsewhere pulls it down.
 `logsumexp` − log N is the log of the average, without ever leaving the logs.""",
     hints=(
         "q(z) is the average of N densities. What does the code average?",
-        "You want the log of a mean of exponentials. `exp` would underflow far away: which function of PyTorch does it safely?",
+        (
+            "You want the log of a mean of exponentials. "
+            "`exp` would underflow far away: which function of PyTorch does it safely?"
+        ),
         "`logsumexp` adds the densities up. An average needs one more term.",
     ),
     mistakes=(
         Mistake(
             _AGGREGATE + "return each.sum(-1).logsumexp(1)",
-            "That is the log of the *sum* of the densities, log N too high. The mismatch would be log N too large, the information log N too small.",
+            "That is the log of the *sum* of the densities, log N too high. "
+            "The mismatch would be log N too large, the information log N too small.",
         ),
         Mistake(
             _AGGREGATE + "return each.sum(-1).exp().mean(1).log()",
@@ -199,7 +220,9 @@ a single image that lives elsewhere pulls it down.
         ),
         Mistake(
             _AGGREGATE + "return (each.logsumexp(1) - math.log(len(mu))).sum(-1)",
-            "You averaged for each latent by itself and multiplied the results. That is the product of the marginals, which cannot show what the latents do together.",
+            "You averaged for each latent by itself and multiplied the results. "
+            "That is the product of the marginals, which cannot show what the latents do "
+            "together.",
         ),
         Mistake(
             _AGGREGATE + "return each.sum(-1).logsumexp(1) - math.log(mu.shape[-1])",
@@ -225,8 +248,10 @@ a single image that lives elsewhere pulls it down.
 CEILING = Exercise(
     name="rd-ceiling",
     title="Recognise a bug by its number",
-    task="""A colleague measures I(X; Z) of the lesson's model at β = 0.01, several times with fresh images, and finds 4.605 nats each time.
-You find about 7.5. What did the colleague do?
+    task="""A colleague measures I(X; Z) of the lesson's model at β = 0.01, several times with fresh images, and
+finds 4.605 nats each time.
+You find about 7.5.
+What did the colleague do?
 
 - `"a"`: computed it in bits
 - `"b"`: took q(z) over the batch of 100 images that the pairs came from, not over all 1797
@@ -235,8 +260,11 @@ You find about 7.5. What did the colleague do?
     stub="culprit = ...",
     answer="culprit",
     solution='culprit = "b"',
-    why="""4.605 is log 100. An average over 100 images that contains the image itself cannot give more than log 100, and narrow codes reach that.
-The number is then a property of the batch size, not of the model, and its standard error is tiny: precise and wrong.""",
+    why="""4.605 is log 100.
+An average over 100 images that contains the image itself cannot give more than log 100, and narrow
+codes reach that.
+The number is then a property of the batch size, not of the model, and its standard error is tiny:
+precise and wrong.""",
     hints=(
         "Fresh images and always the same number: it looks like a ceiling. Which ceiling did the lesson find?",
         "Which number has 4.605 as its logarithm?",
@@ -245,7 +273,8 @@ The number is then a property of the batch size, not of the model, and its stand
         Mistake('culprit = "a"', "Bits are smaller units, so their number is larger: 7.5 nats are 10.8 bits."),
         Mistake(
             'culprit = "c"',
-            "An average of logs is below the log of the average: log q(z) would be too low, and the information too high, here more than 1000 nats.",
+            "An average of logs is below the log of the average: log q(z) would be too low, and "
+            "the information too high, here more than 1000 nats.",
         ),
         Mistake(
             'culprit = "d"',

@@ -17,9 +17,12 @@ from vae_lessons.objective import gaussian_log_likelihood"""
 DRAWS = Exercise(
     name="score-draws",
     title="Predict a number",
-    task="""A linear VAE with 8 latents has a $q$ that is 2 times too wide in each of them: c = 2, with the same means.
-Its ELBO is 6.45 nats below log p(x). How many draws S bring the importance-weighted bound to 0.1 nats below log p(x),
-by the rule Var[w/p(x)]/(2S) of the lesson? Give it right to 2 %.""",
+    task="""A linear VAE with 8 latents has a $q$ that is 2 times too wide in each of them: c = 2, with the same
+means.
+Its ELBO is 6.45 nats below log p(x).
+How many draws S bring the importance-weighted bound to 0.1 nats below log p(x), by the rule
+Var[w/p(x)]/(2S) of the lesson?
+Give it right to 2 %.""",
     stub="draws = ...",
     answer="draws",
     solution="""import math
@@ -29,7 +32,8 @@ mean_square = (c**2 / math.sqrt(2 * c**2 - 1)) ** n_latents  # of w/p, which has
 draws = (mean_square - 1) / (2 * 0.1)""",
     why="""The mean square is (4/√7)⁸ = 27.3, the variance 26.3, and 26.3/(2 · 0.1) = 131.5.
 The rule is the first term of an expansion; simulated with S = 132, the gap is 0.099 ± 0.001 nats.
-At c = 1.5 the same gap takes 17 draws: a faulty $q$ gets expensive fast, the faster the more latents there are.""",
+At c = 1.5 the same gap takes 17 draws: a faulty $q$ gets expensive fast, the faster the more
+latents there are.""",
     hints=(
         "What is E[(w/p)²] for one latent at c = 2, and what for eight?",
         "The latents multiply. And a variance is the mean square minus the squared mean, which is 1 here.",
@@ -49,7 +53,8 @@ At c = 1.5 the same gap takes 17 draws: a faulty $q$ gets expensive fast, the fa
         ),
         Mistake(
             "draws = 8 * 0.51186 / 0.2",
-            "You added the variances of eight latents. The weight is a *product* over latents, so the mean squares multiply.",
+            "You added the variances of eight latents. "
+            "The weight is a *product* over latents, so the mean squares multiply.",
         ),
         Mistake("draws = 3.3771 / 0.2", "That is the $q$ of the lesson, 1.5 times too wide. Here c = 2."),
     ),
@@ -87,9 +92,10 @@ _GROUPS = "log_w.unflatten(0, (-1, k))"
 IWAE = Exercise(
     name="score-iwae",
     title="Complete a function",
-    task="""You have S log-weights for each of B images and want IWAE-k, for a k that divides S.
-Take the first k draws as a group, the next k as another, and so on.
-Each group gives the log of its average weight, and the result is the mean of that over the groups, one number per image.
+    task="""You have S log-weights for each of B images and want IWAE-k, for a k that divides S. Take the first
+k draws as a group, the next k as another, and so on.
+Each group gives the log of its average weight, and the result is the mean of that over the groups,
+one number per image.
 All draws are used, and every k uses the same ones.
 It should hold for log-weights of any size, and let gradients through.""",
     stub='''def iwae(log_w, k):
@@ -111,7 +117,8 @@ k = 1 is the ELBO, k = S the tightest bound these draws can give.
     mistakes=(
         Mistake(
             _IWAE + f"{_GROUPS}.logsumexp(1).mean(0)",
-            "You took the sum of k weights in place of their average: the score is log k nats too good, and grows with k without limit.",
+            "You took the sum of k weights in place of their average: the score is log k nats too "
+            "good, and grows with k without limit.",
         ),
         Mistake(_IWAE + "log_w.mean(0)", "That is the average of the logs, the ELBO, whatever k is."),
         Mistake(
@@ -136,7 +143,8 @@ k = 1 is the ELBO, k = S the tightest bound these draws can give.
         ),
         Mistake(
             _IWAE + "(log_w.unflatten(0, (k, -1)).logsumexp(0) - math.log(k)).mean(0)",
-            "These are groups of k, but each takes every (S/k)-th draw. On average that is as good; here neighbours form a group.",
+            "These are groups of k, but each takes every (S/k)-th draw. "
+            "On average that is as good; here neighbours form a group.",
         ),
         Mistake(
             _IWAE + f"({_GROUPS}.logsumexp(0) - math.log(k)).mean(0)",
@@ -189,18 +197,27 @@ _AVERAGE = "\n    return log_w.logsumexp(0) - math.log(len(eps))"
 INSIDE = Exercise(
     name="score-kl-inside",
     title="Find the bug",
-    task="""A colleague turned a correct ELBO into IWAE-S by replacing the mean over draws by the log of the average weight.
-On the linear VAE with its best encoder, where log p(x) is known, the score of 100 digits with S = 500 comes out 1.1 nats
-*above* log p(x), with a standard error of 0.02. So it is no bound. Repair it.
+    task="""A colleague turned a correct ELBO into IWAE-S by replacing the mean over draws by the log of the
+average weight.
+On the linear VAE with its best encoder, where log p(x) is known, the score of 100 digits with S =
+500 comes out 1.1 nats *above* log p(x), with a standard error of 0.02.
+So it is no bound.
+Repair it.
 `log_ratio(mu, log_sigma, eps)` of lesson 02 is imported.""",
     stub=_SCORE + "log_w = log_likelihood - kl_to_standard(mu, log_sigma).sum(-1)" + _AVERAGE,
     answer="test_score",
     solution=_SCORE + "log_w = log_likelihood - log_ratio(mu, log_sigma, eps).sum(-1)" + _AVERAGE,
-    why="""The weight is p(x|z) p(z)/q(z|x) at *this* z. The KL is the mean of log q − log p over z.
-Under a mean it may take the place of the log-ratio, as in the ELBO; inside a log of an average it may not.
-With it the score tends to log E[p(x|z)] − KL. At the best encoder the ELBO already is log p(x), and Jensen lifts this score above it.""",
+    why="""The weight is p(x|z) p(z)/q(z|x) at *this* z.
+The KL is the mean of log q − log p over z.
+Under a mean it may take the place of the log-ratio, as in the ELBO; inside a log of an average it
+may not.
+With it the score tends to log E[p(x|z)] − KL.
+At the best encoder the ELBO already is log p(x), and Jensen lifts this score above it.""",
     hints=(
-        "Write down the importance weight of the lesson. Which of its three densities depend on the draw, and which do in the code?",
+        (
+            "Write down the importance weight of the lesson. "
+            "Which of its three densities depend on the draw, and which do in the code?"
+        ),
         "The KL is the *average* of log q(z|x) − log p(z). The weight needs that log-ratio at each z.",
         "`log_ratio(mu, log_sigma, eps).sum(-1)`",
     ),
@@ -208,7 +225,8 @@ With it the score tends to log E[p(x|z)] − KL. At the best encoder the ELBO al
         Mistake(
             _SCORE + "kl = kl_to_standard(mu, log_sigma).sum(-1)\n"
             "    return log_likelihood.logsumexp(0) - math.log(len(eps)) - kl",
-            "That is the same number as before: the KL is one constant for all draws of an image, and it is the constant that is wrong.",
+            "That is the same number as before: the KL is one constant for all draws of an image, "
+            "and it is the constant that is wrong.",
         ),
         Mistake(
             _SCORE + "return log_likelihood.mean(0) - kl_to_standard(mu, log_sigma).sum(-1)",
@@ -234,10 +252,13 @@ With it the score tends to log E[p(x|z)] − KL. At the best encoder the ELBO al
         ),
         Mistake(
             _SCORE + "log_w = log_likelihood" + _AVERAGE,
-            "Without p(z)/q(z|x) the draws from q are treated as draws from the prior. For a q near the posterior the score is too good by about the KL.",
+            "Without p(z)/q(z|x) the draws from q are treated as draws from the prior. "
+            "For a q near the posterior the score is too good by about the KL.",
         ),
         Mistake(
-            _SCORE + "zero = torch.zeros_like(z)\n    log_w = log_likelihood + log_density(z, zero, zero).sum(-1)" + _AVERAGE,
+            _SCORE
+            + "zero = torch.zeros_like(z)\n    log_w = log_likelihood + log_density(z, zero, zero).sum(-1)"
+            + _AVERAGE,
             "p(z) is there, but the division by q(z|x) is missing, which makes up for where the draws were taken.",
         ),
         Mistake(
@@ -254,7 +275,8 @@ GREY = Exercise(
     name="score-grey",
     title="Recognise a number that cannot be",
     task="""The grey values of the 1797 digits have an entropy of 13.66 nats per digit.
-A report says: Bernoulli decoder, cross-entropy + KL = 10.0 nats per digit on these digits, averaged over many draws.
+A report says: Bernoulli decoder, cross-entropy + KL = 10.0 nats per digit on these digits, averaged
+over many draws.
 Which explanation is possible?
 
 - `"a"`: their network is larger than ours
@@ -264,9 +286,11 @@ Which explanation is possible?
     stub="explanation = ...",
     answer="explanation",
     solution='explanation = "c"',
-    why="""A cross-entropy on grey pixels is at least their entropy, reached at p = x, and a KL only adds to it.
+    why="""A cross-entropy on grey pixels is at least their entropy, reached at p = x, and a KL only adds to
+it.
 Below 13.66 nats the pixels cannot have been these grey ones.
-For pixels that are 0 or 1 the entropy is 0, and 10 nats are possible. It is then a score on other data, not a better score.""",
+For pixels that are 0 or 1 the entropy is 0, and 10 nats are possible.
+It is then a score on other data, not a better score.""",
     hints=(
         "Which p is best for a grey pixel, and what does it cost there?",
         "Which of the four changes the lowest possible score, and not only the model?",
@@ -274,15 +298,19 @@ For pixels that are 0 or 1 the entropy is 0, and 10 nats are possible. It is the
     mistakes=(
         Mistake(
             'explanation = "a"',
-            "A larger network can come nearer to p = x, and at p = x exactly the cross-entropy is 13.66 nats. No network gets below it.",
+            "A larger network can come nearer to p = x, and at p = x exactly the cross-entropy is "
+            "13.66 nats. "
+            "No network gets below it.",
         ),
         Mistake(
             'explanation = "b"',
-            "More draws lead up to the log of an average of e^(−cross-entropy) over z. Each of these is at most e^(−entropy), and so is their average.",
+            "More draws lead up to the log of an average of e^(−cross-entropy) over z. "
+            "Each of these is at most e^(−entropy), and so is their average.",
         ),
         Mistake(
             'explanation = "d"',
-            "A decoder that paints p = x, pixel for pixel, has everything by heart, and its cross-entropy is still 13.66 nats.",
+            "A decoder that paints p = x, pixel for pixel, has everything by heart, and its "
+            "cross-entropy is still 13.66 nats.",
         ),
     ),
 )

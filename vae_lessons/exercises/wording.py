@@ -77,7 +77,7 @@ def _nested(values: np.ndarray, write: Callable[[Any], str]) -> str:
 def told_apart(one: np.ndarray, two: np.ndarray) -> tuple[str, str]:
     """Both in words, with as many digits as it takes to tell them apart."""
     for digits in (6, 9, 12, 17):
-        texts = [_nested(values, lambda value: f"{value:.{digits}g}") for values in (one, two)]
+        texts = [_nested(values, f"{{:.{digits}g}}".format) for values in (one, two)]
         if texts[0] != texts[1]:
             break
     return texts[0], texts[1]
