@@ -23,7 +23,7 @@ NUMBER = re.compile(r"[-+]?\b(\d+(\.\d*)?(e[-+]?\d+)?|inf|nan)\b")
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Judge every known answer many times.")
-    parser.add_argument("lessons", nargs="*", metavar="LESSON", help='such as 05; all of them if none is given')
+    parser.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 05; all of them if none is given")
     parser.add_argument("--times", type=int, default=200, metavar="N")
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")  # those of the learner's code, as in `check`
@@ -49,8 +49,9 @@ def report(of: Lesson, exercise: Exercise, times: int) -> int:
 
 
 def is_steady(of: Lesson, exercise: Exercise, code: str, status: Status, times: int) -> bool:
-    """Whether one answer gets the same verdict every time, and the right one."""
+    """Whether one answer gets the same verdict every time, and the right one; a value is judged without luck."""
     answer = run(of, exercise, textwrap.dedent(code))
+    times = times if exercise.cases else 1
     told = {(one, NUMBER.sub("#", message)) for one, message in (judge(of, exercise, answer) for _ in range(times))}
     return len(told) == 1 and told.pop()[0] is status
 

@@ -40,7 +40,7 @@ def outcomes(function: Callable, cases: Sequence[Case], luck: int = LUCK) -> lis
     """Call the function on every case; after an endless loop it is not called again.
 
     `luck` seeds the global random numbers before each call: a mistake that draws some is recognised
-    by drawing the same, and that it draws any by giving it another luck.
+    by drawing the same, and that it draws any by giving it another luck. See `borrowed_luck`.
     """
     done: list[Outcome] = []
     try:
@@ -57,20 +57,19 @@ def outcome(function: Callable, case: Case, luck: int = LUCK) -> Outcome:
     args = [_copy(arg) for arg in case.args]
     value, gradients, raised = None, (), None
     try:
-        with _luck(luck):
-            value = function(*args)
-            gradients = _gradients(value, args)
+        np.random.seed(luck)  # noqa: NPY002: learners use this one
+        torch.default_generator.manual_seed(luck)
+        value = function(*args)
+        gradients = _gradients(value, args)
     except (Exception, SystemExit) as error:
         value, raised = None, error
     return Outcome(value, gradients, raised, _was_changed(args, case.args), _has_moved(args, case.args))
 
 
 @contextmanager
-def _luck(seed: int) -> Iterator[None]:
-    """Seed the global generators, and give them back as they were; `torch.manual_seed` would take a millisecond."""
-    of_numpy, of_torch = np.random.get_state(), torch.get_rng_state()  # noqa: NPY002: learners use these
-    np.random.seed(seed)  # noqa: NPY002
-    torch.default_generator.manual_seed(seed)
+def borrowed_luck() -> Iterator[None]:
+    """Let calls seed the global generators of NumPy and torch, then give them back as they were."""
+    of_numpy, of_torch = np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     try:
         yield
     finally:

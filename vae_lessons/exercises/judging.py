@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from vae_lessons.exercises import calling
-from vae_lessons.exercises.calling import Outcome, TooLong, outcome, outcomes, plain
+from vae_lessons.exercises.calling import Outcome, TooLong, borrowed_luck, outcome, outcomes, plain
 from vae_lessons.exercises.comparing import alike, difference_in_kind, first_difference, same_gradients
 from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake, run
 from vae_lessons.exercises.wording import call, kind, where_it_happened
@@ -53,7 +53,7 @@ def judge(lesson: Lesson, exercise: Exercise, answer: Any, seed: int | None = No
         return _judge_value(lesson, exercise, answer)
     if not callable(answer):
         return Verdict(Status.WRONG, f"`{exercise.answer}` should be a function, and is {kind(answer)}.")
-    with threads(1):
+    with threads(1), borrowed_luck():
         return _judge_function(lesson, exercise, answer, exercise.cases(_generator(seed)))
 
 
@@ -148,7 +148,7 @@ def _judge_function(lesson: Lesson, exercise: Exercise, answer: Callable, cases:
 def _explanation(trial: Trial, problems: list[str | None]) -> str:
     """The hint for a known mistake; or that it is random; or the first call that goes wrong and can be repeated."""
     failing = [number for number, problem in enumerate(problems) if problem]
-    place = min(failing, key=lambda number: (call("", trial.cases[number]) is None, number))
+    place = next((number for number in failing if _how_to_repeat(trial, number)), failing[0])
     failed = trial.given[place]
     where = where_it_happened(failed.error, ours=(__file__, calling.__file__))
     unchanged = () if failed.value is None else (Mistake(trial.exercise.stub, UNCHANGED),)
@@ -157,7 +157,13 @@ def _explanation(trial: Trial, problems: list[str | None]) -> str:
             return mistake.hint + where
     if _has_right_kind(failed, trial.wanted[place]) and not _repeats(trial, place):
         return OTHER_NOISE if _is_given_noise(trial.exercise) else NO_NOISE
-    return str(problems[place]) + where
+    return f"On {trial.cases[place].label} {problems[place]}{_how_to_repeat(trial, place)}{where}"
+
+
+def _how_to_repeat(trial: Trial, place: int) -> str:
+    """The call as lines to paste; nothing where it is too long for that."""
+    lines = call(trial.exercise.answer, trial.cases[place])
+    return f" This is the call:\n{indent(lines, '    ')}" if lines else ""
 
 
 def _has_right_kind(given: Outcome, wanted: Outcome) -> bool:
@@ -183,19 +189,13 @@ def _repeats(trial: Trial, place: int) -> bool:
 
 
 def _problem(exercise: Exercise, case: Case, given: Outcome, wanted: Outcome) -> str | None:
-    """The first thing that is wrong with one call, and how to repeat it; or None."""
-    problem = (
+    """The first thing that is wrong with one call, or None."""
+    return (
         _failure(given)
         or difference_in_kind(given.value, wanted.value)
         or _difference_in_value(exercise, case, given, wanted)
         or _difference_beside(given, wanted)
     )
-    return problem and f"On {case.label} {problem}{_how_to_repeat(exercise, case)}"
-
-
-def _how_to_repeat(exercise: Exercise, case: Case) -> str:
-    lines = call(exercise.answer, case)
-    return f" This is the call:\n{indent(lines, '    ')}" if lines else ""
 
 
 def _failure(given: Outcome) -> str | None:
