@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vae_lessons.checks import (
     check_alike,
+    check_callable,
     check_count,
     check_draws,
     check_input,
@@ -107,8 +108,7 @@ def log_importance_weights(
             returns anything but (S, B).
     """
     _check_model_and_images(model, x)
-    if not callable(log_likelihood):
-        raise TypeError(f"log_likelihood must be a function, got {type(log_likelihood).__name__}")
+    check_callable("log_likelihood", log_likelihood)
     mu, log_sigma = map(_finite, model.encode(x))
     log_ratios = log_ratio(mu, log_sigma, eps).sum(-1)
     x_hat = _finite(model.decode(reparameterize(mu.expand_as(eps), log_sigma.expand_as(eps), eps)))

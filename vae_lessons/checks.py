@@ -22,6 +22,12 @@ def check_type(name: str, value: object, kind: type) -> None:
         raise TypeError(f"{name} must be of type {kind.__name__}, got {type(value).__name__}")
 
 
+def check_callable(name: str, value: object) -> None:
+    """Raise a TypeError unless `value` can be called."""
+    if not callable(value):
+        raise TypeError(f"{name} must be a function, got {type(value).__name__}")
+
+
 def check_tensor(name: str, value: Tensor, shape: str = "(...)") -> None:
     """Raise unless `value` is a non-empty, finite tensor of floating point.
 
@@ -88,12 +94,18 @@ def check_draws(name: str, value: Tensor, of: str, one: Tensor) -> None:
 
 
 def check_input(name: str, value: Tensor, model: nn.Module, n_columns: int, shape: str = "(B, D)") -> None:
-    """Raise unless the rows of `value` can go into `model`: so many columns, of its dtype, on its device.
+    """Raise unless the rows of `value` can go into `model`: so many columns, of its dtype, on its device, finite.
 
     Raises:
         TypeError, ValueError: see `check_tensor`; or another dtype, width or device.
     """
     check_tensor(name, value)
+    check_layer_input(name, value, model, n_columns, shape)
+
+
+def check_layer_input(name: str, value: Tensor, model: nn.Module, n_columns: int, shape: str = "(..., D)") -> None:
+    """`check_input` without looking at the numbers: cheap enough for every layer of every step."""
+    check_type(name, value, Tensor)
     if not _has_shape(value.ndim, shape) or value.shape[-1] != n_columns:
         raise ValueError(f"{name} must have shape (B, {n_columns}), got {tuple(value.shape)}")
     weight = next(model.parameters())

@@ -1,4 +1,4 @@
-"""Data sets that need no network: scikit-learn's handwritten digits."""
+"""Data sets that need no network: scikit-learn's handwritten digits (from notebook 00 on)."""
 
 from importlib.util import find_spec
 from pathlib import Path

@@ -8,6 +8,7 @@ Every class takes the layer to build with: `torch.nn.Linear` for one model, or `
 for M models side by side, with shapes (M, B, ·) in place of (B, ·).
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,7 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vae_lessons.checks import check_alike, check_choice, check_count, check_input
+from vae_lessons.checks import (
+    check_alike,
+    check_callable,
+    check_choice,
+    check_count,
+    check_input,
+    check_layer_input,
+    check_type,
+)
 
 Layer = Callable[[int, int], nn.Module]
 OUTPUTS = {"linear": nn.Identity, "relu": nn.ReLU}
@@ -36,6 +45,7 @@ class Encoder(nn.Module):
     def __init__(self, n_pixels: int = 64, n_hidden: int = 100, n_features: int = 100, layer: Layer = nn.Linear):
         super().__init__()
         _check_sizes(n_pixels=n_pixels, n_hidden=n_hidden, n_features=n_features)
+        check_callable("layer", layer)
         self.n_pixels, self.n_features = n_pixels, n_features
         self.linear1 = layer(n_pixels, n_hidden)
         self.linear2 = layer(n_hidden, n_features)
@@ -61,6 +71,7 @@ class Decoder(nn.Module):
         super().__init__()
         _check_sizes(n_latents=n_latents, n_hidden=n_hidden, n_pixels=n_pixels)
         check_choice("output", output, tuple(OUTPUTS))
+        check_callable("layer", layer)
         self.n_latents = n_latents
         self.linear1 = layer(n_latents, n_hidden)
         self.linear2 = layer(n_hidden, n_pixels)
@@ -96,8 +107,15 @@ class LatentGaussian(nn.Module):
             TypeError, ValueError: x or eps with another shape or dtype, empty, NaN or infinite.
         """
         check_input("x", x, self, self.n_pixels, "(..., B, D)")
+        if generator is not None:
+            check_type("generator", generator, torch.Generator)
         mu, log_sigma = self.encode(x)
-        z = reparameterize(mu, log_sigma, standard_noise(mu, generator) if eps is None else eps)
+        if eps is None:
+            eps = standard_noise(mu, generator)
+        else:
+            check_alike(mu=mu, eps=eps)
+        # Unchecked: weights that diverged give NaN here, and whoever trains them says so.
+        z = mu + log_sigma.exp() * eps
         return Output(self.decode(z), mu, log_sigma, z)
 
 
@@ -106,16 +124,21 @@ class VAE(LatentGaussian):
 
     def __init__(self, encoder: Encoder, decoder: Decoder, layer: Layer = nn.Linear):
         super().__init__()
+        check_type("encoder", encoder, nn.Module)
+        check_type("decoder", decoder, nn.Module)
+        check_callable("layer", layer)
         self.encoder, self.decoder = encoder, decoder
         self.n_pixels, self.n_latents = encoder.n_pixels, decoder.n_latents
         self.head_mu = layer(encoder.n_features, decoder.n_latents)
         self.head_log_sigma = layer(encoder.n_features, decoder.n_latents)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        check_layer_input("x", x, self, self.n_pixels)
         h = self.encoder(x)
         return self.head_mu(h), self.head_log_sigma(h)
 
     def decode(self, z: Tensor) -> Tensor:
+        check_layer_input("z", z, self, self.n_latents)
         return self.decoder(z)
 
 
@@ -131,22 +154,32 @@ class LinearVAE(LatentGaussian):
         self.decoder = nn.Linear(n_latents, n_pixels)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        check_layer_input("x", x, self, self.n_pixels)
         mu = self.head_mu(x)
         return mu, self.log_sigma.expand_as(mu)
 
     def decode(self, z: Tensor) -> Tensor:
+        check_layer_input("z", z, self, self.n_latents)
         return self.decoder(z)
 
 
 class StackedLinear(nn.Module):
-    """M linear layers side by side: x (M, B, D_in), or one (B, D_in) for all, → (M, B, D_out)."""
+    """M linear layers side by side: x (M, B, D_in), or one (B, D_in) for all, → (M, B, D_out).
+
+    Each starts as `torch.nn.Linear` does, every weight uniform within ±1/√D_in.
+    """
 
     def __init__(self, n_models: int, n_in: int, n_out: int):
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(n_models, n_out, n_in))
-        self.bias = nn.Parameter(torch.empty(n_models, n_out))
+        _check_sizes(n_models=n_models, n_in=n_in, n_out=n_out)
+        bound = 1 / math.sqrt(n_in)
+        self.weight = nn.Parameter(torch.empty(n_models, n_out, n_in).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(n_models, n_out).uniform_(-bound, bound))
 
     def forward(self, x: Tensor) -> Tensor:
+        n_models, _, n_in = self.weight.shape
+        if x.shape[-1:] != (n_in,) or x.shape[:-2] not in ((), (n_models,)):
+            raise ValueError(f"x must have shape (B, {n_in}) or ({n_models}, B, {n_in}), got {tuple(x.shape)}")
         if x.ndim == 2:  # one large product instead of M copies of x
             x = F.linear(x, self.weight.flatten(0, 1), self.bias.flatten())
             return x.unflatten(-1, self.bias.shape).swapaxes(0, 1)
@@ -156,13 +189,27 @@ class StackedLinear(nn.Module):
 def reference_vae(
     n_pixels: int = 64, n_latents: int = 8, n_hidden: int = 100, output: str = "linear", layer: Layer = nn.Linear
 ) -> VAE:
-    """The post's architecture at any size; `output="relu"` for the post's own last layer."""
+    """The post's architecture at any size; `output="relu"` for the post's own last layer (notebook 05).
+
+    Raises:
+        TypeError, ValueError: sizes below 1, another output, or a layer that cannot be called.
+    """
     encoder = Encoder(n_pixels, n_hidden, n_hidden, layer)
     return VAE(encoder, Decoder(n_latents, n_hidden, n_pixels, output, layer), layer)
 
 
 def reparameterize(mu: Tensor, log_sigma: Tensor, eps: Tensor) -> Tensor:
-    """z = mu + sigma·eps: a sample of N(mu, sigma²) that gradients pass through (notebook 04)."""
+    """z = mu + sigma·eps: a sample of N(mu, sigma²) that gradients pass through (notebook 04).
+
+    Args:
+        mu, log_sigma, eps: floating-point tensors of one shape, (...), often (B, K); eps standard normal.
+
+    Returns:
+        Tensor (...).
+
+    Raises:
+        TypeError, ValueError: other dtypes or shapes, empty, NaN or infinite.
+    """
     check_alike(mu=mu, log_sigma=log_sigma, eps=eps)
     return mu + log_sigma.exp() * eps
 
@@ -170,8 +217,18 @@ def reparameterize(mu: Tensor, log_sigma: Tensor, eps: Tensor) -> Tensor:
 def standard_noise(like: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """eps from N(0, 1) with the shape, dtype and device of `like`: (B, K), or (M, B, K).
 
-    The M models of a stack share one draw, so that they differ by their β and not by their luck.
+    The M models of a stack share one draw, so that they differ by their β and not by their luck (notebook 07).
+
+    Raises:
+        TypeError, ValueError: `like` no tensor with at least two dimensions, `generator` none of torch's.
     """
+    check_type("like", like, Tensor)
+    if not like.is_floating_point():
+        raise TypeError(f"like must be a floating-point tensor, got {like.dtype}")
+    if like.ndim < 2:
+        raise ValueError(f"like must have shape (B, K) or (M, B, K), got {tuple(like.shape)}")
+    if generator is not None:
+        check_type("generator", generator, torch.Generator)
     eps = torch.randn(like.shape[-2:], generator=generator, dtype=like.dtype, device=like.device)
     return eps.expand_as(like)
 

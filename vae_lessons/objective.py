@@ -40,7 +40,7 @@ class ElboTerms(NamedTuple):
 
     @property
     def elbo(self) -> Tensor:
-        """log p(x|z) − KL, (B,): an unbiased estimate of a lower bound on log p(x)."""
+        """log p(x|z) − KL, (B,), in nats: an unbiased estimate of a lower bound on log p(x)."""
         return self.weighted(1.0)
 
     def weighted(self, beta: float | Tensor) -> Tensor:
@@ -148,7 +148,7 @@ def bernoulli_elbo(output: Output, x: Tensor) -> ElboTerms:
 
 
 def linear_elbo(model: LinearVAE, x: Tensor, noise_var: float | Tensor) -> ElboTerms:
-    """The linear VAE's terms with the expectation over z carried out: no sampling, no noise.
+    """The linear VAE's terms, in nats, with the expectation over z carried out: no sampling, no noise.
 
     E|x − W z − b|² = |x − W mu − b|² + Σₖ sigmaₖ² |wₖ|², with wₖ the columns of W (notebook 07).
 
