@@ -1,7 +1,11 @@
 """Answers to the exercises of notebook 02."""
 
 RIGHT = {
-    "relative-error": ["draws = 10_000 / 8", "draws = torch.tensor(1250)", "import numpy as np\ndraws = np.int64(1250)"],
+    "relative-error": [
+        "draws = 10_000 / 8",
+        "draws = torch.tensor(1250)",
+        "import numpy as np\ndraws = np.int64(1250)",
+    ],
     "draws-needed": [
         """
 def draws_needed(mu, log_sigma, error):

@@ -48,7 +48,8 @@ interpolate = Walk()
     ],
     "vae-relu-bug": [
         ENCODE + "    h = hidden(x).clamp(min=0)\n    return head_mu(h), head_log_sigma(h)",
-        ENCODE + "    h = torch.nn.functional.relu(hidden(x), inplace=True)\n    return [head_mu(h), head_log_sigma(h)]",
+        ENCODE
+        + "    h = torch.nn.functional.relu(hidden(x), inplace=True)\n    return [head_mu(h), head_log_sigma(h)]",
         """
 from typing import NamedTuple
 
@@ -90,7 +91,8 @@ encode = Encoder()
     ],
     "vae-split-bug": [
         # once rejected: other ways to shuffle
-        SPLIT + "    order = torch.rand(len(x), generator=generator).argsort()\n    return x[order[n_test:]], x[order[:n_test]]",
+        SPLIT
+        + "    order = torch.rand(len(x), generator=generator).argsort()\n    return x[order[n_test:]], x[order[:n_test]]",
         SPLIT
         + "    order = torch.randn(len(x), generator=generator).sort().indices\n    train, test = order.split([len(x) - n_test, n_test])\n    return x[train], x[test]",
         """
@@ -146,22 +148,27 @@ WRONG = {
     ],
     "vae-relu-bug": [
         ENCODE + "    h = torch.relu(hidden(x))\n    return head_mu(h), head_mu(h)",
-        ENCODE + "    h = torch.relu(hidden(x))\n    return torch.distributions.Normal(head_mu(h), head_log_sigma(h).exp())",
+        ENCODE
+        + "    h = torch.relu(hidden(x))\n    return torch.distributions.Normal(head_mu(h), head_log_sigma(h).exp())",
         ENCODE + "    h = torch.relu(hidden(x))\n    return {'mu': head_mu(h), 'log_sigma': head_log_sigma(h)}",
         ENCODE + "    h = torch.relu(hidden(x))\n    return head_mu(h), head_log_sigma(h).clamp(-5, 5)",
-        ENCODE + "    h = torch.relu(hidden(x))\n    return head_mu(h).detach().numpy(), head_log_sigma(h).detach().numpy()",
+        ENCODE
+        + "    h = torch.relu(hidden(x))\n    return head_mu(h).detach().numpy(), head_log_sigma(h).detach().numpy()",
         ENCODE + "    h = torch.sigmoid(hidden(x))\n    return head_mu(h), head_log_sigma(h)",
         ENCODE + "    h = torch.relu(hidden(x))\n    return torch.cat([head_mu(h), head_log_sigma(h)], 1)",
     ],
     "vae-split-bug": [
         # once accepted
-        SPLIT + "    o = torch.randperm(len(x), generator=generator)\n    return x[o[n_test:]].numpy(), x[o[:n_test]].numpy()",
-        SPLIT + "    o = torch.randperm(len(x), generator=generator)\n    return x[o[n_test:]].double(), x[o[:n_test]].double()",
+        SPLIT
+        + "    o = torch.randperm(len(x), generator=generator)\n    return x[o[n_test:]].numpy(), x[o[:n_test]].numpy()",
+        SPLIT
+        + "    o = torch.randperm(len(x), generator=generator)\n    return x[o[n_test:]].double(), x[o[:n_test]].double()",
         # and others
         SPLIT + "    o = torch.randperm(len(x))\n    return x[o[n_test:]], x[o[:n_test]]",
         SPLIT
         + "    g = torch.Generator().manual_seed(0)\n    o = torch.randperm(len(x), generator=g)\n    return x[o[n_test:]], x[o[:n_test]]",
-        SPLIT + "    o = torch.randint(len(x), (len(x),), generator=generator)\n    return x[o[n_test:]], x[o[:n_test]]",
+        SPLIT
+        + "    o = torch.randint(len(x), (len(x),), generator=generator)\n    return x[o[n_test:]], x[o[:n_test]]",
         SPLIT
         + "    o = torch.randperm(len(x), generator=generator)\n    torch.randperm(len(x), generator=generator)\n    return x[n_test:], x[:n_test]",
         SPLIT

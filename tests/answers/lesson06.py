@@ -68,12 +68,16 @@ WRONG = {
     ],
     "level-batch-bug": [
         LOSS + "    return (((x - x_hat) ** 2).sum(1).mean() / (2 * noise_var) + kl.sum(1).mean()).item()",
-        "@torch.no_grad()\n" + LOSS + "    return ((x - x_hat) ** 2).sum(1).mean() / (2 * noise_var) + kl.sum(1).mean()",
+        "@torch.no_grad()\n"
+        + LOSS
+        + "    return ((x - x_hat) ** 2).sum(1).mean() / (2 * noise_var) + kl.sum(1).mean()",
         LOSS + "    return F.mse_loss(x_hat, x, reduction='sum') / (2 * noise_var * 5) + kl.sum(1).mean()",
         LOSS + "    return ((x - x_hat) ** 2).sum(1).mean() / (2 * noise_var) + kl.sum(1).mean() + 1",
         LOSS + "    return ((x - x_hat).abs()).sum(1).mean() / (2 * noise_var) + kl.sum(1).mean()",
-        LOSS + "    x_hat = x_hat.clamp(0, 1)\n    return ((x - x_hat) ** 2).sum(1).mean() / (2 * noise_var) + kl.sum(1).mean()",
-        LOSS + "    noise_var = max(noise_var, 0.01)\n    return ((x - x_hat) ** 2).sum(1).mean() / (2 * noise_var) + kl.sum(1).mean()",
+        LOSS
+        + "    x_hat = x_hat.clamp(0, 1)\n    return ((x - x_hat) ** 2).sum(1).mean() / (2 * noise_var) + kl.sum(1).mean()",
+        LOSS
+        + "    noise_var = max(noise_var, 0.01)\n    return ((x - x_hat) ** 2).sum(1).mean() / (2 * noise_var) + kl.sum(1).mean()",
         LOSS + "    return -(((x - x_hat) ** 2).sum(1).mean() / (2 * noise_var) + kl.sum(1).mean())",
     ],
 }

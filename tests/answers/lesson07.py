@@ -108,18 +108,28 @@ WRONG = {
     "water-mean-spread": ["spread = -0.866", "spread = 0.88"],
     "water-bill": [
         BILL + "    return np.minimum(eigenvalues[:n_latents], level).sum() + eigenvalues[n_latents:].sum()",
-        BILL + "    error = np.minimum(eigenvalues[:n_latents], level).sum() + eigenvalues[n_latents:].sum()\n    return error, 0.5 * np.log(np.maximum(eigenvalues[:n_latents] / level, 1))",
-        BILL + "    error = np.minimum(eigenvalues[:n_latents], level).sum() + eigenvalues[n_latents:].sum()\n    return {'error': error, 'nats': 0.5 * np.log(np.maximum(eigenvalues[:n_latents] / level, 1)).sum()}",
-        BILL + "    level = max(level, 1e-3)\n    held, rest = eigenvalues[:n_latents], eigenvalues[n_latents:]\n    return np.minimum(held, level).sum() + rest.sum(), 0.5 * np.log(np.maximum(held / level, 1)).sum()",
-        BILL + "    held, rest = eigenvalues[:n_latents], eigenvalues[n_latents:]\n    held[held > level] = level\n    return held.sum() + rest.sum(), 0.0",
-        BILL + "    held, rest = eigenvalues[:n_latents], eigenvalues[n_latents:]\n    return np.minimum(held, level).mean() + rest.sum(), 0.5 * np.log(np.maximum(held / level, 1)).sum()",
+        BILL
+        + "    error = np.minimum(eigenvalues[:n_latents], level).sum() + eigenvalues[n_latents:].sum()\n    return error, 0.5 * np.log(np.maximum(eigenvalues[:n_latents] / level, 1))",
+        BILL
+        + "    error = np.minimum(eigenvalues[:n_latents], level).sum() + eigenvalues[n_latents:].sum()\n    return {'error': error, 'nats': 0.5 * np.log(np.maximum(eigenvalues[:n_latents] / level, 1)).sum()}",
+        BILL
+        + "    level = max(level, 1e-3)\n    held, rest = eigenvalues[:n_latents], eigenvalues[n_latents:]\n    return np.minimum(held, level).sum() + rest.sum(), 0.5 * np.log(np.maximum(held / level, 1)).sum()",
+        BILL
+        + "    held, rest = eigenvalues[:n_latents], eigenvalues[n_latents:]\n    held[held > level] = level\n    return held.sum() + rest.sum(), 0.0",
+        BILL
+        + "    held, rest = eigenvalues[:n_latents], eigenvalues[n_latents:]\n    return np.minimum(held, level).mean() + rest.sum(), 0.5 * np.log(np.maximum(held / level, 1)).sum()",
     ],
     "water-beta-bug": [
         WEIGHTED + "    return -((x - x_hat) ** 2).sum(1) / (2 * noise_var) - beta * kl.sum(1)",
-        WEIGHTED + "    beta = min(beta, 10)\n    p = torch.distributions.Normal(x_hat, noise_var**0.5)\n    return p.log_prob(x).sum(1) - beta * kl.sum(1)",
-        WEIGHTED + "    p = torch.distributions.Normal(x_hat, noise_var)\n    return p.log_prob(x).sum(1) - beta * kl.sum(1)",
-        WEIGHTED + "    p = torch.distributions.Normal(x_hat, noise_var**0.5)\n    return p.log_prob(x).sum(1).detach() - beta * kl.sum(1)",
-        WEIGHTED + "    p = torch.distributions.Normal(x_hat, noise_var**0.5)\n    return p.log_prob(x).sum(0) - beta * kl.sum(0)",
-        WEIGHTED + "    p = torch.distributions.Normal(x_hat, noise_var**0.5)\n    return p.log_prob(x).sum(1), beta * kl.sum(1)",
+        WEIGHTED
+        + "    beta = min(beta, 10)\n    p = torch.distributions.Normal(x_hat, noise_var**0.5)\n    return p.log_prob(x).sum(1) - beta * kl.sum(1)",
+        WEIGHTED
+        + "    p = torch.distributions.Normal(x_hat, noise_var)\n    return p.log_prob(x).sum(1) - beta * kl.sum(1)",
+        WEIGHTED
+        + "    p = torch.distributions.Normal(x_hat, noise_var**0.5)\n    return p.log_prob(x).sum(1).detach() - beta * kl.sum(1)",
+        WEIGHTED
+        + "    p = torch.distributions.Normal(x_hat, noise_var**0.5)\n    return p.log_prob(x).sum(0) - beta * kl.sum(0)",
+        WEIGHTED
+        + "    p = torch.distributions.Normal(x_hat, noise_var**0.5)\n    return p.log_prob(x).sum(1), beta * kl.sum(1)",
     ],
 }

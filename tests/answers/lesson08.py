@@ -35,7 +35,8 @@ warm_up = WarmUp()
     ],
     "cure-free-bits": [
         FREE_BITS + "    return torch.clamp(kl.mean(dim=0), min=floor).sum()",
-        FREE_BITS + "    per_latent = kl.sum(0) / len(kl)\n    return torch.where(per_latent > floor, per_latent, floor).sum()",
+        FREE_BITS
+        + "    per_latent = kl.sum(0) / len(kl)\n    return torch.where(per_latent > floor, per_latent, floor).sum()",
         "free_bits = lambda kl, floor: torch.nn.functional.relu(torch.einsum('bk->k', kl) / kl.size(0) - floor).sum() + floor * kl.size(1)",
         FREE_BITS + "    m = kl.mean(0)\n    return torch.maximum(m, torch.full_like(m, floor)).sum()",
         """
@@ -124,12 +125,19 @@ WRONG = {
     noise_var = ((x - x_hat) ** 2).mean().expand_as(x)
     return -torch.nn.functional.gaussian_nll_loss(x_hat, x, noise_var, full=True) * x.shape[1]
 """,
-        LEARNED + "    noise_var = ((x - x_hat) ** 2).mean() + 1e-6\n    return -0.5 * x.shape[1] * torch.log(2 * math.pi * math.e * noise_var)",
-        LEARNED + "    noise_var = (x - x_hat).var()\n    return -0.5 * x.shape[1] * torch.log(2 * math.pi * math.e * noise_var)",
-        LEARNED + "    noise_var = ((x - x_hat) ** 2).mean()\n    return -0.5 * x.shape[1] * math.log(2 * math.pi * math.e * noise_var)",
-        LEARNED + "    noise_var = ((x - x_hat) ** 2).mean()\n    return -0.5 * x.shape[1] * torch.log2(2 * math.pi * math.e * noise_var)",
-        LEARNED + "    noise_var = ((x - x_hat) ** 2).mean()\n    return -0.5 * 64 * torch.log(2 * math.pi * math.e * noise_var)",
-        LEARNED + "    noise_var = ((x - x_hat) ** 2).mean()\n    return torch.distributions.Normal(x_hat, noise_var.sqrt())",
-        LEARNED + "    noise_var = ((x - x_hat) ** 2).mean(0)\n    return -0.5 * torch.log(2 * math.pi * math.e * noise_var).sum()",
+        LEARNED
+        + "    noise_var = ((x - x_hat) ** 2).mean() + 1e-6\n    return -0.5 * x.shape[1] * torch.log(2 * math.pi * math.e * noise_var)",
+        LEARNED
+        + "    noise_var = (x - x_hat).var()\n    return -0.5 * x.shape[1] * torch.log(2 * math.pi * math.e * noise_var)",
+        LEARNED
+        + "    noise_var = ((x - x_hat) ** 2).mean()\n    return -0.5 * x.shape[1] * math.log(2 * math.pi * math.e * noise_var)",
+        LEARNED
+        + "    noise_var = ((x - x_hat) ** 2).mean()\n    return -0.5 * x.shape[1] * torch.log2(2 * math.pi * math.e * noise_var)",
+        LEARNED
+        + "    noise_var = ((x - x_hat) ** 2).mean()\n    return -0.5 * 64 * torch.log(2 * math.pi * math.e * noise_var)",
+        LEARNED
+        + "    noise_var = ((x - x_hat) ** 2).mean()\n    return torch.distributions.Normal(x_hat, noise_var.sqrt())",
+        LEARNED
+        + "    noise_var = ((x - x_hat) ** 2).mean(0)\n    return -0.5 * torch.log(2 * math.pi * math.e * noise_var).sum()",
     ],
 }

@@ -125,7 +125,8 @@ WRONG = {
         + "    return brentq(lambda v: rate_distortion(eigenvalues, v, len(eigenvalues))[0] - rate, 1e-3, eigenvalues[0])",
         LEVEL
         + "    return brentq(lambda v: rate_distortion(eigenvalues, v, len(eigenvalues))[0] - rate, 1e-12, eigenvalues[0], xtol=1e-2)",
-        LEVEL + "    live = np.sum(eigenvalues > 0.1)\n    return np.exp(np.log(eigenvalues[:live]).mean() - 2 * rate / live)",
+        LEVEL
+        + "    live = np.sum(eigenvalues > 0.1)\n    return np.exp(np.log(eigenvalues[:live]).mean() - 2 * rate / live)",
         LEVEL
         + "    return {'level': brentq(lambda v: rate_distortion(eigenvalues, v, len(eigenvalues))[0] - rate, 1e-12, eigenvalues[0])}",
         LEVEL

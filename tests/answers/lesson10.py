@@ -6,7 +6,8 @@ SCORE = "def test_score(x, mu, log_sigma, eps, decode, noise_var):\n"
 RIGHT = {
     "score-draws": ["draws = 132", "draws = 131.5", "draws = torch.tensor(130)"],
     "score-iwae": [
-        IWAE + "    groups = log_w.view(-1, k, log_w.shape[1])\n    return torch.logsumexp(groups - math.log(k), dim=1).mean(dim=0)",
+        IWAE
+        + "    groups = log_w.view(-1, k, log_w.shape[1])\n    return torch.logsumexp(groups - math.log(k), dim=1).mean(dim=0)",
         IWAE
         + """
     parts = log_w.split(k)
@@ -111,9 +112,12 @@ WRONG = {
     "score-draws": ["draws = 135", "draws = 128", "draws = -131.5"],
     "score-grey": ["explanation = 'cross-entropy'", "explanation = ['c']"],
     "score-iwae": [
-        IWAE + "    log_w = log_w.clamp(-500, 500)\n    return (log_w.unflatten(0, (-1, k)).logsumexp(1) - math.log(k)).mean(0)",
-        IWAE + "    largest = log_w.max()\n    groups = (log_w - largest).unflatten(0, (-1, k))\n    return groups.exp().mean(1).log().mean(0) + largest",
-        IWAE + "    log_w = log_w[torch.randperm(len(log_w))]\n    return (log_w.unflatten(0, (-1, k)).logsumexp(1) - math.log(k)).mean(0)",
+        IWAE
+        + "    log_w = log_w.clamp(-500, 500)\n    return (log_w.unflatten(0, (-1, k)).logsumexp(1) - math.log(k)).mean(0)",
+        IWAE
+        + "    largest = log_w.max()\n    groups = (log_w - largest).unflatten(0, (-1, k))\n    return groups.exp().mean(1).log().mean(0) + largest",
+        IWAE
+        + "    log_w = log_w[torch.randperm(len(log_w))]\n    return (log_w.unflatten(0, (-1, k)).logsumexp(1) - math.log(k)).mean(0)",
         IWAE + "    return (log_w.detach().unflatten(0, (-1, k)).logsumexp(1) - math.log(k)).mean(0)",
         IWAE + "    return (log_w.unflatten(0, (-1, k)).logsumexp(1) - math.log(k)).mean()",
         IWAE + "    return (log_w.unflatten(0, (-1, k)).logsumexp(1) - math.log(k)).mean(0).numpy()",

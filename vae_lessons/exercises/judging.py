@@ -108,8 +108,8 @@ def _difference(answer: Any, right: Any, tolerance: float) -> str:
     """What can be said about a wrong value that is no known mistake."""
     if isinstance(right, Real) and isinstance(answer, Real) and not isinstance(answer, bool):
         if _agree(-answer, right, tolerance):
-            return f"Right but for the sign: {answer:g} is on the wrong side of 0."
-        return f"Not this number: {answer:g} is too {'large' if answer > right else 'small'}."
+            return f"Right but for the sign: {float(answer):g} is on the wrong side of 0."
+        return f"Not this number: {float(answer):g} is too {'large' if answer > right else 'small'}."
     if type(answer) is not type(right):
         return f"The answer should be {kind(right)}, and is {kind(answer)}."
     return "Not this one."
@@ -136,9 +136,9 @@ def _judge_function(lesson: Lesson, exercise: Exercise, answer: Callable, cases:
     right = known(lesson, exercise, exercise.solution)
     trial = Trial(lesson, exercise, answer, cases, given, [outcome(right, case) for case in cases])
     problems = [_problem(exercise, *each) for each in zip(cases, given, trial.wanted)]
-    if any(_behaves_like(trial, code) for code in exercise.alternatives):
-        return Verdict(Status.RIGHT)
     if any(problems):
+        if any(_behaves_like(trial, code) for code in exercise.alternatives):
+            return Verdict(Status.RIGHT)
         return Verdict(Status.WRONG, _explanation(trial, problems))
     if exercise.facts and not all(_repeats(trial, place) for place in range(len(cases))):
         return Verdict(Status.WRONG, OTHER_NOISE)
@@ -220,7 +220,9 @@ def _difference_in_value(exercise: Exercise, case: Case, given: Outcome, wanted:
 def _difference_beside(given: Outcome, wanted: Outcome) -> str | None:
     """The value is right; but there is more to a call."""
     if not same_gradients(given.gradients, wanted.gradients):
-        return "the values are right, but the gradients are not: does something cut them (`.item()`, `.detach()`, NumPy)?"
+        return (
+            "the values are right, but the gradients are not: does something cut them (`.item()`, `.detach()`, NumPy)?"
+        )
     if wanted.moved and not given.moved:
         return "the generator stands where it stood, so the next call would draw the same noise: draw from it, not from a copy."
     return None
