@@ -5,7 +5,7 @@ One module for each lesson, with the figures that it draws first, and `style` fo
 
 from vae_lessons.figures.lesson00 import plot_images, plot_rows, tile
 from vae_lessons.figures.lesson01 import plot_correlated, plot_densities, plot_integrand, plot_kl_curve
-from vae_lessons.figures.lesson02 import plot_estimates
+from vae_lessons.figures.lesson02 import plot_estimates, plot_kl_estimators
 from vae_lessons.figures.lesson03 import plot_bound, plot_gap_of_width, plot_q_and_posterior, plot_two_drops
 from vae_lessons.figures.lesson04 import plot_gradient_samples
 from vae_lessons.figures.lesson05 import plot_history, plot_latent_map, plot_seeds
@@ -59,6 +59,7 @@ __all__ = [
     "plot_images",
     "plot_integrand",
     "plot_kl_curve",
+    "plot_kl_estimators",
     "plot_kl_per_latent",
     "plot_kl_runs",
     "plot_latent_map",
