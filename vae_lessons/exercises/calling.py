@@ -57,7 +57,7 @@ def outcome(function: Callable, case: Case, luck: int = LUCK) -> Outcome:
     args = [_copy(arg) for arg in case.args]
     value, gradients, raised = None, (), None
     try:
-        np.random.seed(luck)  # noqa: NPY002: learners use this one
+        np.random.seed(luck)  # noqa: NPY002 (learners draw from this one)
         torch.default_generator.manual_seed(luck)
         value = function(*args)
         gradients = _gradients(value, args)

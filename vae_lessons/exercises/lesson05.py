@@ -236,10 +236,10 @@ RELU_BUG = Exercise(
     name="vae-relu-bug",
     title="Find the bug",
     task="""A colleague wrote the encoder as below.
-It trains without an error, but with the settings of this lesson the ELBO on test images is about −1
-nat, where yours is about 23.
-In the map of codes all images lie in one quarter of the plane, and no image is known to better than
-σ = 1 in any latent.
+It trains without an error, but with the settings of this lesson the ELBO on test images is about −2
+nats, where yours is about 23.
+In the map of codes all images lie in one quarter of the plane, and every σ is 1 or more, for any
+image and any latent.
 Repair it.
 The three layers are linear ones, as in the lesson: the encoder's, and the two heads.""",
     stub='''def encode(hidden, head_mu, head_log_sigma, x):
