@@ -9,7 +9,7 @@ from vae_lessons.figures.lesson02 import plot_estimates, plot_kl_estimators
 from vae_lessons.figures.lesson03 import plot_bound, plot_gap_of_width, plot_q_and_posterior, plot_two_drops
 from vae_lessons.figures.lesson04 import plot_gradient_samples
 from vae_lessons.figures.lesson05 import plot_history, plot_latent_map, plot_seeds
-from vae_lessons.figures.lesson06 import SpectrumArtists, move_water, plot_errors, plot_spectrum
+from vae_lessons.figures.lesson06 import SpectrumArtists, move_water, plot_errors, plot_recipes, plot_spectrum
 from vae_lessons.figures.lesson07 import (
     KLPerLatent,
     Race,
@@ -30,7 +30,7 @@ from vae_lessons.figures.lesson08 import (
     plot_trials,
 )
 from vae_lessons.figures.lesson09 import plot_codes, plot_mismatch, plot_rate_distortion, plot_split, plot_tangent
-from vae_lessons.figures.lesson10 import plot_bound_histogram, plot_scores, plot_table
+from vae_lessons.figures.lesson10 import plot_bound_histogram, plot_gap, plot_scores, plot_short_cut, plot_table
 from vae_lessons.figures.style import DROWNED, THEORY, TRAINED, WATER, show
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "plot_densities",
     "plot_errors",
     "plot_estimates",
+    "plot_gap",
     "plot_gap_of_width",
     "plot_gradient_samples",
     "plot_history",
@@ -72,8 +73,10 @@ __all__ = [
     "plot_race",
     "plot_rate_distortion",
     "plot_rows",
+    "plot_recipes",
     "plot_scores",
     "plot_seeds",
+    "plot_short_cut",
     "plot_spectrum",
     "plot_split",
     "plot_table",
