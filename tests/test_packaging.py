@@ -37,6 +37,7 @@ def test_every_package_imported_is_asked_for():
         "PIL": "pillow",
         "sklearn": "scikit-learn",
         "IPython": "ipykernel",
+        "psutil": "ipykernel",
         "nbformat": "jupyterlab",
         "nbclient": "jupyterlab",
     }

@@ -1,11 +1,13 @@
 """A stack trains every model as if it were alone."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
 from vae_lessons.data import digits
-from vae_lessons.model import reference_vae
+from vae_lessons.model import StackedLinear, reference_vae
 from vae_lessons.objective import negative_elbo
 from vae_lessons.stacks import stack_models, sweep
 from vae_lessons.training import fit
@@ -57,12 +59,44 @@ def test_stack_models_leaves_the_global_generator_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_a_sweep_goes_on_without_the_beta_that_diverges():
+    betas = [0.1, 1e307, 1.0]
+    with pytest.warns(RuntimeWarning, match=r"number 1 \(epoch 1\)"):
+        together = sweep(X[:128], betas, n_hidden=10, **SHORT)
+    assert together.history.loss[:, 1].isnan().all()
+    alone = sweep(X[:128], [0.1, 1.0], n_hidden=10, **SHORT)
+    torch.testing.assert_close(together.history.loss[:, [0, 2]], alone.history.loss)
+
+
+def test_a_stack_built_by_hand_starts_as_linear_layers_do():
+    torch.manual_seed(0)
+    stack = reference_vae(layer=partial(StackedLinear, 3))
+    for name, weight in stack.named_parameters():
+        n_in = stack.get_parameter(name.replace("bias", "weight")).shape[-1]
+        scaled = weight.detach() * n_in**0.5
+        assert scaled.abs().max() <= 1 and scaled.std() == pytest.approx(1 / 3**0.5, rel=0.25), name
+    assert not torch.equal(stack.head_mu.weight[0], stack.head_mu.weight[1])
+    history = fit(stack, X[:128].float(), negative_elbo(), **SHORT)
+    assert history.loss.isfinite().all()
+
+
+def test_each_model_of_a_stack_can_have_its_own_images():
+    stack = stack_models(small, [0, 1])
+    images = torch.stack([X[:5], X[5:10]])
+    eps = torch.randn(2, 5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    together = stack(images, eps=eps)
+    for m in range(2):
+        alone = drawn(m)(images[m], eps=eps[m])
+        for ours, theirs in zip(together, alone):
+            torch.testing.assert_close(ours[m], theirs)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: sweep(X, [1.0, -1.0]), "betas must not be negative, got -1"),
         (lambda: sweep(X, []), "betas must not be empty"),
-        (lambda: stack_models(small, []), "number of seeds must be at least 1"),
+        (lambda: stack_models(small, []), "seeds must hold at least one, got none"),
     ],
 )
 def test_bad_input_is_named(call, message):

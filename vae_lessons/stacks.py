@@ -7,7 +7,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vae_lessons.checks import check_count, check_not_negative, check_tensor
+from vae_lessons.checks import (
+    as_array,
+    check_callable,
+    check_count,
+    check_not_negative,
+    check_number,
+    check_tensor,
+    check_type,
+)
 from vae_lessons.model import LatentGaussian, Layer, StackedLinear, reference_vae
 from vae_lessons.objective import negative_elbo
 from vae_lessons.torch_state import seeded
@@ -30,7 +38,14 @@ class Sweep(NamedTuple):
     build: Callable[[Layer], LatentGaussian]
 
     def model(self, index: int) -> LatentGaussian:
-        """A copy of model number `index` as an ordinary module, built with `torch.nn.Linear`."""
+        """A copy of model number `index` as an ordinary module, built with `torch.nn.Linear`.
+
+        Raises:
+            TypeError, ValueError: no whole number from 0 to M − 1.
+        """
+        check_count("index", index, at_least=0)
+        if index >= len(self.betas):
+            raise ValueError(f"index must be less than {len(self.betas)}, the number of models, got {index}")
         model = self.build(nn.Linear)
         model.load_state_dict({name: value[index] for name, value in self.stack.state_dict().items()})
         return model
@@ -38,7 +53,7 @@ class Sweep(NamedTuple):
 
 def sweep(
     x: Tensor,
-    betas: Sequence[float],
+    betas: Sequence[float] | Tensor,
     *,
     noise_var: float = 0.5,
     n_latents: int = 8,
@@ -53,16 +68,25 @@ def sweep(
 
     Args:
         x: (N, D).
-        betas: M KL weights, each ≥ 0.
+        betas: (M,), KL weights, each ≥ 0.
         options: `epochs`, `batch_size`, `lr` and `progress` of `fit`.
+
+    Returns:
+        All models and their history. A model that diverges is left behind, see `fit`: its columns of the history
+        are NaN from there, and the others are what they would have been without it.
 
     Raises:
         TypeError, ValueError: see `fit`; or betas empty, negative or not finite.
+        Diverged: every model diverged.
+
+    Warns:
+        RuntimeWarning: some models diverged, and which: number m is the one of ``betas[m]``.
     """
     check_tensor("x", x, "(N, D)")
-    betas = torch.as_tensor(betas, dtype=x.dtype, device=x.device)
-    check_tensor("betas", betas, "(M,)")
+    betas = torch.as_tensor(as_array("betas", betas, "(M,)"), dtype=x.dtype, device=x.device)
     check_not_negative("betas", betas)
+    check_number("noise_var", noise_var, above=0)
+    check_count("seed", seed, at_least=0)
 
     def build(layer: Layer) -> LatentGaussian:
         return reference_vae(x.shape[1], n_latents, n_hidden, layer=layer).to(x.device, x.dtype)
@@ -78,13 +102,19 @@ def stack_models(build: Callable[[Layer], LatentGaussian], seeds: Sequence[int])
     Models with the same seed start from the same weights.
 
     Raises:
-        ValueError: no seeds.
+        TypeError, ValueError: no seeds, one that is no whole number from 0, or a build that returns no model.
     """
-    check_count("number of seeds", len(seeds))
+    check_callable("build", build)
+    check_type("seeds", seeds, Sequence)
+    if not seeds:
+        raise ValueError("seeds must hold at least one, got none")
     weights = []
     for seed in seeds:
+        check_count("seeds", seed, at_least=0)
         with seeded(seed):
-            weights.append(build(nn.Linear).state_dict())
-    stack = build(partial(StackedLinear, len(seeds)))
+            model = build(nn.Linear)
+            check_type("what build returns", model, LatentGaussian)
+            weights.append(model.state_dict())
+            stack = build(partial(StackedLinear, len(seeds)))  # its own weights are overwritten
     stack.load_state_dict({name: torch.stack([w[name] for w in weights]) for name in weights[0]})
     return stack

@@ -1,6 +1,8 @@
-"""Torch's global state, borrowed and given back: its random generator, its number of threads."""
+"""What is borrowed from the process and given back: torch's generator, its threads, and Ctrl-C."""
 
-from collections.abc import Iterator
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -23,3 +25,32 @@ def threads(n: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def interrupts_between_steps() -> Iterator[Callable[[], None]]:
+    """Let Ctrl-C wait until a step is over, so that no step is left half done.
+
+    Yields a function to call between steps: it raises the KeyboardInterrupt that came. One that comes after the last
+    call finds the work done, and is dropped. A second Ctrl-C does not wait.
+    Outside the main thread, where Python allows no such thing, nothing changes.
+    """
+    came: list[int] = []
+
+    def remember(signum: int, frame: object) -> None:
+        if came:
+            raise KeyboardInterrupt
+        came.append(signum)
+
+    def check() -> None:
+        if came:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield check
+        return
+    before = signal.signal(signal.SIGINT, remember)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)

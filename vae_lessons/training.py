@@ -1,17 +1,18 @@
 """Train one model, or a stack of them, on minibatches (notebook 05)."""
 
-import os
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+import psutil
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from vae_lessons.checks import check_count, check_positive, check_tensor
-from vae_lessons.model import LatentGaussian, StackedLinear
+from vae_lessons.checks import check_callable, check_count, check_input, check_number, check_tensor, check_type
+from vae_lessons.model import LatentGaussian, Output, StackedLinear
 from vae_lessons.objective import ElboTerms, Loss
-from vae_lessons.torch_state import threads
+from vae_lessons.torch_state import interrupts_between_steps, threads
 
 BAR = "{desc} {bar} {elapsed} < {remaining}"
 
@@ -37,6 +38,18 @@ class History(NamedTuple):
         return self.log_likelihood - self.kl.sum(-1)
 
 
+class Diverged(FloatingPointError):
+    """The loss of a model left the finite numbers.
+
+    Attributes:
+        history: the `History` of the epochs that were finished before.
+    """
+
+    def __init__(self, message: str, history: History):
+        super().__init__(message)
+        self.history = history
+
+
 def fit(
     model: LatentGaussian,
     x: Tensor,
@@ -59,28 +72,64 @@ def fit(
         seed: of the shuffling and of the noise eps; torch's global generator is left alone.
         progress: show a progress bar.
 
+    Returns:
+        The means of each finished epoch. A model of a stack that diverges leaves the others alone: from that epoch
+        on its columns are NaN, and so are its weights.
+
     Raises:
-        TypeError, ValueError: x not (N, D) floating point and finite, or counts below 1.
-        FloatingPointError: the loss became NaN or infinite.
+        TypeError, ValueError: x not (N, D) floating point and finite, counts below 1, or lr ≤ 0.
+        Diverged: a `FloatingPointError`; the loss of the model, or of every model, became NaN or infinite.
+
+    Warns:
+        RuntimeWarning: some models of a stack diverged, and which.
     """
-    check_tensor("x", x, "(N, D)")
+    check_type("model", model, LatentGaussian)
+    check_input("x", x, model, model.n_pixels)
     check_count("epochs", epochs)
     check_count("batch_size", batch_size)
-    check_positive("lr", lr)
-    losses = [loss] if callable(loss) else list(loss)
+    check_number("lr", lr, above=0)
+    check_count("seed", seed, at_least=0)
+    losses = [loss] if callable(loss) else loss
+    check_type("loss", losses, Sequence)
     if not losses:
         raise ValueError("loss must be a loss or a list of at least one, got an empty list")
+    for each in losses:
+        check_callable("loss", each)
     generator = torch.Generator(x.device).manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
-    records, interrupted = [], False
-    try:
-        with threads(useful_threads(model)):
-            for epoch in tqdm(range(epochs), desc=f"{epochs} epochs", bar_format=BAR, disable=not progress):
-                now = losses[min(epoch, len(losses) - 1)]
-                records.append(_epoch(model, x, now, optimizer, batch_size, generator))
-    except KeyboardInterrupt:
-        interrupted = True
-    return _history(records, interrupted)
+    records: list[Record] = []
+    interrupted = False
+    with interrupts_between_steps() as check_interrupt:
+        try:
+            with threads(useful_threads(model)):
+                for epoch in tqdm(range(epochs), desc=f"{epochs} epochs", bar_format=BAR, disable=not progress):
+                    now = losses[min(epoch, len(losses) - 1)]
+                    records.append(_epoch(model, x, now, optimizer, batch_size, generator, check_interrupt))
+        except KeyboardInterrupt:
+            interrupted = True
+        except FloatingPointError as error:
+            told = f"{error} in epoch {epoch + 1}, {_likely_cause(optimizer)}, now {lr:g}"
+            raise Diverged(told, _history(records, False)) from None
+        history = _history(records, interrupted)
+    _warn_of_diverged(history, lr)
+    return history
+
+
+def _likely_cause(optimizer: torch.optim.Optimizer) -> str:
+    """At which step a training diverged, and why, by whether it took a step before."""
+    taken = max((int(state["step"]) for state in optimizer.state.values()), default=0)
+    if taken == 0:
+        return "step 1: check the model's first weights, the images and noise_var before lr"
+    return f"step {taken + 1}: the steps are too large, so try a smaller lr"
+
+
+def _warn_of_diverged(history: History, lr: float) -> None:
+    """Say which models of a stack diverged, and when."""
+    bad = history.loss.isnan()
+    if bad.any():
+        began = ", ".join(f"{m} (epoch {int(bad[:, m].int().argmax()) + 1})" for m in bad.any(0).nonzero().flatten())
+        text = f"of the {bad.shape[1]} models these diverged: number {began}, at lr = {lr:g}; try a smaller lr"
+        warnings.warn(text, RuntimeWarning, stacklevel=3)
 
 
 def useful_threads(model: LatentGaussian) -> int:
@@ -88,10 +137,20 @@ def useful_threads(model: LatentGaussian) -> int:
 
     One model's matrices are so small that threads mostly wait for each other; and where another
     program wants the same cores they wait for long: 80 s were measured for a sweep of 10 s.
+    This process sleeps while it looks, so that it does not count its own load.
+
+    Raises:
+        TypeError: no `LatentGaussian`.
     """
-    is_stack = any(isinstance(module, StackedLinear) for module in model.modules())
-    is_idle = hasattr(os, "getloadavg") and os.getloadavg()[0] + 0.5 < (os.cpu_count() or 1)
-    return torch.get_num_threads() if is_stack and is_idle else 1
+    check_type("model", model, LatentGaussian)
+    if not any(isinstance(module, StackedLinear) for module in model.modules()):
+        return 1
+    busy_cores = psutil.cpu_percent(interval=0.1) / 100 * psutil.cpu_count()
+    return torch.get_num_threads() if busy_cores < 0.5 else 1
+
+
+# Of one epoch: the means over its examples of the loss, the log likelihood and the KL.
+Record = tuple[Tensor, Tensor, Tensor]
 
 
 def _epoch(
@@ -101,10 +160,12 @@ def _epoch(
     optimizer: torch.optim.Optimizer,
     batch_size: int,
     generator: torch.Generator,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """One pass over x: the means over its examples of the loss, the log likelihood and the KL."""
+    check_interrupt: Callable[[], None],
+) -> Record:
+    """One pass over x."""
     totals = None
     for images in shuffled(x, batch_size, generator):
+        check_interrupt()
         value, terms = gradient_step(model, images, loss, optimizer, generator)
         means = (value, terms.log_likelihood.mean(-1), terms.kl.mean(-2))
         weighted = [mean * (len(images) / len(x)) for mean in means]
@@ -113,7 +174,14 @@ def _epoch(
 
 
 def shuffled(x: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """The examples of x (N, D) in minibatches, each example once, in a fresh order."""
+    """The examples of x, (N, D), in minibatches (B, D), each example once, in a fresh order.
+
+    Raises:
+        TypeError, ValueError: x no floating-point tensor, empty, NaN or infinite; batch_size below 1; no generator.
+    """
+    check_tensor("x", x, "(N, ...)")
+    check_count("batch_size", batch_size)
+    check_type("generator", generator, torch.Generator)
     for batch in torch.randperm(len(x), generator=generator, device=x.device).split(batch_size):
         yield x[batch]
 
@@ -123,19 +191,65 @@ def gradient_step(
 ) -> tuple[Tensor, ElboTerms]:
     """One step of the optimizer; the loss and its terms before it, without their gradients.
 
+    A model of a stack that diverges gets NaN for its loss, its terms and its weights: it shares no weight with
+    the others, which go on as if it were not there.
+
+    Args:
+        images: (B, D).
+
+    Returns:
+        The loss, () or (M,), and its terms in nats, (B,) and (B, K), or with M in front.
+
     Raises:
-        FloatingPointError: the loss became NaN or infinite.
+        TypeError, ValueError: one of the arguments is of another kind; images of another shape or dtype.
+        FloatingPointError: the loss of the model, or of every model of a stack, became NaN or infinite.
     """
-    value, terms = loss(model(images, generator=generator), images)
-    if not torch.isfinite(value).all():
-        raise FloatingPointError(f"the loss became {value.tolist()}: try a smaller lr")
+    check_type("model", model, LatentGaussian)
+    check_callable("loss", loss)
+    check_type("optimizer", optimizer, torch.optim.Optimizer)
+    check_type("generator", generator, torch.Generator)
+    output = model(images, generator=generator)
+    lost = _overflows(output)
+    if lost.all():
+        raise FloatingPointError("the model's output became NaN or infinite")
+    value, terms = loss(_without(output, lost), images)
+    lost = lost | ~torch.isfinite(value.detach())
+    if lost.all():
+        raise FloatingPointError(f"the loss became {value.detach().flatten()[0].item()}")
     optimizer.zero_grad()
     value.sum().backward()
+    if lost.any():
+        _spoil(model, lost)
     optimizer.step()
-    return value.detach(), ElboTerms(terms.log_likelihood.detach(), terms.kl.detach())
+    return _nan_where(lost, value), ElboTerms(_nan_where(lost, terms.log_likelihood), _nan_where(lost, terms.kl))
 
 
-def _history(records: list[tuple[Tensor, Tensor, Tensor]], interrupted: bool) -> History:
+def _overflows(output: Output) -> Tensor:
+    """Whether a loss could not compute with this pass: bool (), or (M,) for a stack."""
+    sizes = output.x_hat.detach().square(), output.mu.detach().square(), (2 * output.log_sigma.detach()).exp()
+    return ~torch.isfinite(sum(size.sum((-2, -1)) for size in sizes))
+
+
+def _without(output: Output, lost: Tensor) -> Output:
+    """The pass with zeros for the models that are lost, so that the others' losses can be computed."""
+    if not lost.any():
+        return output
+    return Output(*(torch.where(lost[:, None, None], 0.0, values) for values in output))
+
+
+def _spoil(model: LatentGaussian, lost: Tensor) -> None:
+    """NaN for every gradient of the models that are lost: once diverged, they stay so."""
+    for weight in model.parameters():
+        if weight.grad is not None:
+            weight.grad[lost] = torch.nan
+
+
+def _nan_where(lost: Tensor, values: Tensor) -> Tensor:
+    """Values (M, ...) without their gradient, and NaN in the rows of the models that are lost."""
+    return values.detach().masked_fill(lost.view(lost.shape + (1,) * (values.ndim - lost.ndim)), torch.nan)
+
+
+def _history(records: list[Record], interrupted: bool) -> History:
     if not records:
         empty = torch.empty(0)
         return History(empty, empty, torch.empty(0, 0), interrupted)
