@@ -201,7 +201,7 @@ On the slider's model the average over `eps` is then −3.13.""",
 In the linear model the difference is w²σ²/(2σ_x²), here 1/(2 · 0.25) = 2 nats.
 To sample the KL as well, as log q(z|x) − log p(z) at the same z, would be right too: a draw of the
 ELBO with more noise.
-Trained on it, a decoder would never notice how wide q is: in the loss, only the KL depends on σ
+Trained on the value at the mean, a decoder would never notice how wide q is: in the loss, only the KL depends on σ
 then, and it makes q as wide as the prior.""",
     hints=(
         "Which argument is never used?",
