@@ -201,7 +201,7 @@ def test_bad_input_is_named(mu, log_sigma, error, message):
 
 
 def test_a_covariance_of_another_dtype_is_named():
-    with pytest.raises(TypeError, match="cov must have the dtype of mu, torch.float32, got torch.float64"):
+    with pytest.raises(TypeError, match=r"cov must have the dtype of mu, torch.float32, got torch.float64"):
         kl_full_to_standard(torch.zeros(2), torch.eye(2).double())
 
 

@@ -130,10 +130,10 @@ def per_model(good: float | Tensor, *documented: str, zero: bool = False) -> Arg
     return Argument(good, plain.bad | other, plain.documented)
 
 
-def count(good: int, *documented: str, zero: bool = False) -> Argument:
+def count(good: int, *documented: str, zero: bool = False, **more: object) -> Argument:
     """A whole number from 1; from 0, where that is allowed."""
     bad = NO_NUMBERS | {"a fraction": 2.5, "a float": 2.0, "NaN": math.nan, "negative": -1, "a tensor": torch.tensor(2)}
-    return Argument(good, bad if zero else bad | {"zero": 0}, frozenset(documented))
+    return Argument(good, (bad if zero else bad | {"zero": 0}) | more, frozenset(documented))
 
 
 def choice(good: str) -> Argument:
@@ -263,6 +263,9 @@ def unlooked(good: Tensor, *documented: str, called: str = "") -> Argument:
 
 
 AS_MANY_ROWS = ("one dimension more", "one example", "a batch of one", "empty")
+LOSS = objective.negative_elbo(0.5)
+SWEEP = stacks.sweep(X, [0.5, 0.6, 0.7], n_latents=K, n_hidden=3, epochs=1, progress=False)
+A_GENERATOR = Argument(torch.Generator(), {"a number": 3, "text": "seed", "a tensor": torch.ones(2), "None": None})
 GENERATORS = Argument(None, {"a number": 3, "text": "seed", "a tensor": torch.ones(2)})
 MODEL = kind(VAE, layer=nn.Linear(D, D), untrained_class=model.VAE)
 IMAGES_OF = tensor(X, called="x|x_hat")
@@ -290,6 +293,7 @@ def alike(function: Callable[..., object], **tensors: Tensor) -> Call:
     return Call(function, {name: tensor(value) for name, value in tensors.items()})
 
 
+# An empty list: no argument to spoil, or a layer that is reached through the models that check for it.
 CALLS: dict[str, list[Call]] = {
     "gaussian.log_density": [alike(gaussian.log_density, x=rand(B, K), mu=rand(B, K), log_sigma=rand(B, K))],
     "gaussian.kl_to_standard": [alike(gaussian.kl_to_standard, mu=rand(B, K), log_sigma=rand(B, K))],
@@ -600,6 +604,89 @@ CALLS: dict[str, list[Call]] = {
     ],
     "bounds.importance_bound": [
         Call(bounds.importance_bound, {"log_weights": tensor(rand(S, B), *LONE, "one example")})
+    ],
+    "training.History.elbo": [],
+    "training.fit": [
+        Call(
+            partial(training.fit, progress=False),
+            {
+                "model": MODEL,
+                "x": unlooked(X, "a batch of one", "NaN"),
+                "loss": function(LOSS, empty=[], a_list_of_none=[None]),
+                "epochs": count(1),
+                "batch_size": count(2),
+                "lr": number(1e-3),
+                "seed": count(0, zero=True),
+            },
+        )
+    ],
+    "training.useful_threads": [Call(training.useful_threads, {"model": MODEL})],
+    "training.shuffled": [
+        Call(
+            lambda x, batch_size, generator: list(training.shuffled(x, batch_size, generator)),
+            {"x": unlooked(X, *LONE), "batch_size": count(2), "generator": A_GENERATOR},
+        )
+    ],
+    "training.gradient_step": [
+        Call(
+            training.gradient_step,
+            {
+                "model": MODEL,
+                "images": unlooked(X, "a batch of one", "one dimension more", called="x|images"),
+                "loss": function(LOSS),
+                "optimizer": kind(torch.optim.Adam(VAE.parameters(), lr=1e-6)),
+                "generator": A_GENERATOR,
+            },
+        )
+    ],
+    "stacks.Sweep.model": [Call(SWEEP.model, {"index": count(1, zero=True, too_large=M)})],
+    "stacks.sweep": [
+        Call(
+            partial(stacks.sweep, epochs=1, progress=False),
+            {
+                "x": unlooked(X, "the other dtype", "a batch of one", "one column", "short rows"),
+                "betas": Argument(
+                    [0.5, 1.0],
+                    {
+                        "None": None,
+                        "text": "0.5",
+                        "texts": ["0.5"],
+                        "empty": [],
+                        "negative": [-1.0],
+                        "NaN": [math.nan],
+                        "infinity": [math.inf],
+                        "a number": 0.5,
+                        "a table": [[0.5]],
+                    },
+                ),
+                "noise_var": number(0.5, "integers"),
+                "n_latents": count(K),
+                "n_hidden": count(3),
+                "seed": count(0, zero=True),
+            },
+        )
+    ],
+    "stacks.stack_models": [
+        Call(
+            stacks.stack_models,
+            {
+                "build": function(lambda layer: model.reference_vae(D, K, 3, layer=layer), nothing=lambda layer: None),
+                "seeds": Argument(
+                    [0, 1], {"None": None, "text": "01", "a number": 3, "empty": [], "floats": [0.5], "negative": [-1]}
+                ),
+            },
+        )
+    ],
+    "optimum.fit_to_optimum": [
+        Call(
+            partial(optimum.fit_to_optimum, max_rounds=1),
+            {
+                "model": kind(LINEAR, vae=VAE),
+                "x": tensor(rand(4 * D, D, dtype=torch.float64), "a batch of one"),
+                "noise_var": number(0.5),
+                "beta": number(1.0),
+            },
+        ),
     ],
 }
 

@@ -24,7 +24,7 @@ from vae_lessons.gaussian import kl_to_standard
 from vae_lessons.model import LatentGaussian, reparameterize
 from vae_lessons.montecarlo import log_ratio
 from vae_lessons.objective import gaussian_log_likelihood
-from vae_lessons.torch_state import threads
+from vae_lessons.torch_state import interrupts_between_steps, threads
 
 
 def elbo_of_posterior(
@@ -81,8 +81,9 @@ def improve_posterior(
     mu, log_sigma = (t.detach().clone().requires_grad_() for t in start)
     generator = torch.Generator(x.device).manual_seed(seed)
     optimizer = torch.optim.Adam([mu, log_sigma], lr=0.02)
-    with threads(1), suppress(KeyboardInterrupt):
+    with threads(1), suppress(KeyboardInterrupt), interrupts_between_steps() as check_interrupt:
         for _ in range(steps):
+            check_interrupt()
             eps = torch.randn(n_samples, *mu.shape, generator=generator, dtype=x.dtype, device=x.device)
             loss = -elbo_of_posterior(model, x, mu, log_sigma, eps, noise_var).sum()
             mu.grad, log_sigma.grad = torch.autograd.grad(loss, [mu, log_sigma])
