@@ -1,10 +1,13 @@
 """Figures that lesson 10 draws first: bounds on log p(x)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from vae_lessons.figures.style import DROWNED, THEORY, TRAINED
+from vae_lessons.figures.style import DROWNED, THEORY, TRAINED, plain_ticks
+from vae_lessons.montecarlo import Estimate
 
 
 def plot_bound_histogram(ax: Axes, values: ArrayLike, title: str = "") -> None:
@@ -16,6 +19,28 @@ def plot_bound_histogram(ax: Axes, values: ArrayLike, title: str = "") -> None:
     ax.axvline(0, color=THEORY, linestyle="--", label="exact log p(x)")
     ax.set(xlabel="bound − log p(x) [nats]", ylabel="density", xlim=(-8, 4), title=title)
     ax.legend(loc="upper left")
+
+
+def plot_gap(ax: Axes, sizes: Sequence[int], gaps: Sequence[Estimate], rule: ArrayLike, variance: float) -> None:
+    """The gap to log p(x) over the number of draws S, measured with 2 standard errors, beside the rule for it."""
+    means = np.array([gap.mean for gap in gaps])
+    errors = np.array([gap.std_error for gap in gaps])
+    ax.plot(sizes, rule, color=THEORY, label="rule Var/(2S)")
+    ax.errorbar(sizes, means, 2 * errors, fmt="o", color=TRAINED, label="measured")
+    ax.axvline(variance, color="black", linestyle=":", linewidth=1.2, label="S = Var")
+    ax.set(xscale="log", yscale="log", xlabel="S, draws per bound", ylabel="gap to log p(x) [nats]")
+    plain_ticks(ax.xaxis, (1, 10, 100))
+    plain_ticks(ax.yaxis, (0.01, 0.1, 1, 10))
+    ax.legend(loc="lower left")
+
+
+def plot_short_cut(ax: Axes, factors: ArrayLike, elbos: ArrayLike, at_mu: ArrayLike) -> None:
+    """ELBO and value at μ, each minus log p(x), over the factor c by which q is too wide."""
+    ax.axhline(0, color=THEORY, linestyle="--", label="exact log p(x)")
+    ax.plot(factors, at_mu, color=DROWNED, label="value at μ")
+    ax.plot(factors, elbos, color=TRAINED, label="ELBO")
+    ax.set(xlabel="c: width of q over that of the posterior", ylabel="score − log p(x) [nats]")
+    ax.legend(loc="lower right")
 
 
 def plot_scores(ax: Axes, scores: dict[str, float], exact: float | None = None) -> None:
