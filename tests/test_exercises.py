@@ -10,6 +10,7 @@ import re
 import textwrap
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 
 import nbformat
 import numpy as np
@@ -21,7 +22,7 @@ from vae_lessons import exercises
 from vae_lessons.exercises import calling, check, find, hint, judging, progress, wording
 from vae_lessons.exercises.comparing import close, first_difference
 from vae_lessons.exercises.judging import Status, judge
-from vae_lessons.exercises.source import Case, Mistake, run
+from vae_lessons.exercises.source import Case, Exercise, Mistake, run
 
 ALL = [(lesson, exercise) for lesson in map(exercises.lesson, exercises.NUMBERS) for exercise in lesson.exercises]
 MISTAKES = [(lesson, exercise, mistake) for lesson, exercise in ALL for mistake in exercise.mistakes]
@@ -55,10 +56,22 @@ def test_the_stub_is_not_answered(lesson, exercise):
     assert judge(lesson, exercise, run(lesson, exercise, exercise.stub)).status is Status.NOT_ANSWERED
 
 
+@cache
+def without_luck(exercise: Exercise) -> Exercise:
+    """The same with those calls alone that are the same in every check: what they decide is never luck."""
+    if exercise.cases is None:
+        return exercise
+    one, two = (exercise.cases(torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    fixed = [case for case, other in zip(one, two) if all(map(same_argument, case.args, other.args))]
+    return replace(exercise, cases=lambda generator: fixed)
+
+
 @pytest.mark.parametrize(("lesson", "exercise", "mistake"), MISTAKES)
 def test_every_known_mistake_gets_its_own_hint(lesson, exercise, mistake):
-    status, message = judge(lesson, exercise, run(lesson, exercise, mistake.code))
-    assert status is Status.WRONG and message.startswith(mistake.hint)
+    answer = run(lesson, exercise, mistake.code)
+    for one in (exercise, without_luck(exercise)):
+        status, message = judge(lesson, one, answer)
+        assert status is Status.WRONG and message.startswith(mistake.hint)
 
 
 @pytest.mark.parametrize(("name", "code"), beside_the_source("RIGHT"))
@@ -70,9 +83,10 @@ def test_an_unusual_answer_is_right(name, code):
 @pytest.mark.parametrize(("name", "code"), beside_the_source("WRONG"))
 def test_a_wrong_answer_is_wrong_whatever_the_luck(name, code):
     lesson, exercise = find(name)
-    told = [judge(lesson, exercise, run(lesson, exercise, textwrap.dedent(code)), seed) for seed in (0, 1)]
-    assert {status for status, _ in told} == {Status.WRONG}
-    assert len({re.sub(r"[-+.\d]+(e[-+]?\d+)?", "#", message) for _, message in told}) == 1
+    answer = run(lesson, exercise, textwrap.dedent(code))
+    verdict = judge(lesson, without_luck(exercise), answer)
+    assert verdict.status is Status.WRONG
+    assert judge(lesson, exercise, answer) == verdict
 
 
 def test_every_function_has_five_unusual_right_answers():
@@ -119,10 +133,9 @@ def same_argument(one, two) -> bool:
 
 
 @every_function
-def test_a_check_has_extreme_calls_that_are_always_the_same(lesson, exercise):
-    """Half of them or more; one label cannot stand for two, since a message names its call by it."""
-    one, two = ([wording.call("f", case) for case in exercise.cases(torch.Generator().manual_seed(s))] for s in (0, 1))
-    assert sum(a == b and a is not None for a, b in zip(one, two)) >= 3
+def test_a_check_has_fresh_calls_and_some_that_are_always_the_same(lesson, exercise):
+    calls = exercise.cases(torch.Generator())
+    assert 3 <= len(without_luck(exercise).cases(torch.Generator())) < len(calls)
 
 
 @every_exercise

@@ -8,11 +8,9 @@ from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake, draws
 SETUP = "import torch"
 
 
-def _codes(
-    generator: torch.Generator, *shape: int, dtype: torch.dtype = torch.float32, grad: bool = False
-) -> tuple[Tensor, ...]:
+def _codes(generator: torch.Generator, *shape: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor, ...]:
     """Fresh mu and log_var of one shape."""
-    return tuple(draws(generator, *shape, dtype=dtype).requires_grad_(grad) for _ in range(2))
+    return tuple(draws(generator, *shape, dtype=dtype) for _ in range(2))
 
 
 def _batches(generator: torch.Generator) -> list[Case]:
@@ -32,11 +30,14 @@ def _batches(generator: torch.Generator) -> list[Case]:
 
 
 def _pairs(generator: torch.Generator) -> list[Case]:
-    """The same, single numbers, and fresh ones with gradients."""
+    """The same, single numbers, and two with gradients."""
     return [
         Case("single numbers", (torch.tensor([1.0]), torch.tensor([0.5]))),
         *_batches(generator),
-        Case("inputs that want gradients", _codes(generator, 6, 2, grad=True)),
+        Case(
+            "inputs that want gradients",
+            (torch.tensor([1.0, -0.5]).requires_grad_(), torch.tensor([0.5, -2.0]).requires_grad_()),
+        ),
     ]
 
 

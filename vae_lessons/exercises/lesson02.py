@@ -25,6 +25,7 @@ def _posteriors(generator: torch.Generator) -> list[Case]:
     wide = torch.tensor([0.0]), torch.tensor([3.0])
     return [
         Case("one latent of width 1, where 4 draws are exactly enough", (torch.ones(1), torch.zeros(1), 0.5)),
+        Case("two latents of width 1", (torch.ones(2), torch.zeros(2), 0.4)),
         Case("two latents, one of them at the prior", (mu, log_sigma, 0.4)),
         Case("a latent that is very wide", (*wide, _error_for(*wide, 40))),
         Case("1 latent", draw(1)),

@@ -33,9 +33,8 @@ def _rewards(generator: torch.Generator) -> list[Case]:
 def _log_vars(generator: torch.Generator) -> list[Case]:
     """mu, log_var and eps of one shape."""
 
-    def draw(*shape: int, dtype: torch.dtype = torch.float32, grad: bool = False) -> tuple[Tensor, ...]:
-        mu, log_var, eps = (draws(generator, *shape, dtype=dtype) for _ in range(3))
-        return mu.requires_grad_(grad), log_var.requires_grad_(grad), eps
+    def draw(*shape: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor, ...]:
+        return tuple(draws(generator, *shape, dtype=dtype) for _ in range(3))
 
     mu, eps = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, -2.0]])
     return [
@@ -46,20 +45,24 @@ def _log_vars(generator: torch.Generator) -> list[Case]:
         Case("a single number", draw(1, 1)),
         Case("a batch of 5 with 2 latents", draw(5, 2)),
         Case("double precision", draw(4, 2, dtype=torch.float64)),
-        Case("inputs that want gradients", draw(6, 2, grad=True)),
+        Case(
+            "inputs that want gradients",
+            (mu.clone().requires_grad_(), torch.tensor([[-2.0, 0.5]]).requires_grad_(), eps),
+        ),
     ]
 
 
 def _seeded(generator: torch.Generator) -> list[Case]:
     """mu, sigma and a generator of noise; one generator has been drawn from before."""
 
-    def draw(*shape: int, dtype: torch.dtype = torch.float32, grad: bool = False) -> tuple:
-        mu = draws(generator, *shape, dtype=dtype).requires_grad_(grad)
-        sigma = shares(generator, *shape, dtype=dtype).add(0.5).requires_grad_(grad)
+    def draw(*shape: int) -> tuple:
+        mu, sigma = draws(generator, *shape), shares(generator, *shape) + 0.5
         seed = torch.randint(2**31, (1,), generator=generator).item()
         return mu, sigma, torch.Generator().manual_seed(seed)
 
     one, two = torch.tensor([[1.0, -1.0]]), torch.tensor([[0.5, 2.0]])
+    leaves = one.clone().requires_grad_(), two.clone().requires_grad_()
+    zeros_and_ones = torch.zeros(2, 8).double(), torch.ones(2, 8).double()
     used = torch.Generator().manual_seed(1)
     torch.randn(3, generator=used)
     before = "generator = torch.Generator().manual_seed(1)\ntorch.randn(3, generator=generator)"
@@ -67,10 +70,12 @@ def _seeded(generator: torch.Generator) -> list[Case]:
         Case("a batch of one", (one, two, torch.Generator().manual_seed(0))),
         Case("a generator that has been drawn from before", (one, two, used), before),
         Case("a width of 0", (one, torch.zeros(1, 2), torch.Generator().manual_seed(0))),
+        Case("a batch of 2", (torch.zeros(2, 2), torch.ones(2, 2), torch.Generator().manual_seed(0))),
+        Case("double precision", (one.double(), two.double(), torch.Generator().manual_seed(0))),
+        Case("inputs that want gradients", (*leaves, torch.Generator().manual_seed(0))),
         Case("a batch of 3 with 2 latents", draw(3, 2)),
         Case("a batch of 20 with 8 latents", draw(20, 8)),
-        Case("double precision", draw(4, 8, dtype=torch.float64)),
-        Case("inputs that want gradients", draw(5, 2, grad=True)),
+        Case("double precision and 8 latents", (*zeros_and_ones, torch.Generator().manual_seed(0))),
     ]
 
 

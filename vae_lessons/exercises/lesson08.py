@@ -78,6 +78,7 @@ def _epochs(generator: torch.Generator) -> list[Case]:
     return [
         Case("an epoch on the ramp", (12, 10, 5)),
         Case("the first epoch, before the ramp", (0, 10, 5)),
+        Case("a later epoch before the ramp", (3, 10, 5)),
         Case("the epoch where the ramp starts", (10, 10, 5)),
         Case("the epoch where the ramp ends", (15, 10, 5)),
         Case("an epoch long after the ramp", (1000, 10, 5)),
@@ -167,7 +168,7 @@ def _kls(generator: torch.Generator) -> list[Case]:
         Case("a batch of one", (draw(1), 0.1)),
         Case("a batch of 6 with 4 latents", (draw(6), 0.3)),
         Case("double precision", (draw(4, torch.float64), 0.25)),
-        Case("inputs that want gradients", (draw(3).requires_grad_(), 0.3)),
+        Case("inputs that want gradients", (pair.clone().requires_grad_(), 0.4)),
     ]
 
 
@@ -254,17 +255,16 @@ def _pictures(generator: torch.Generator) -> list[Case]:
         each = error * (0.5 + torch.rand(n, 1, generator=generator, dtype=dtype))
         return x, (x + each * draws(generator, n, d, dtype=dtype)).round(decimals=2)
 
-    x, x_hat = draw(3, 4, 0.3)
-    one, two = torch.tensor([[1.0, 0.0], [0.5, 0.5]]), torch.tensor([[0.5, 0.0], [0.5, 1.0]])
+    one, two = torch.tensor([[1.0, 0.0, 0.5], [0.5, 0.5, 0.0]]), torch.tensor([[0.5, 0.0, 0.5], [0.5, 1.0, 1.0]])
     return [
-        Case("two images with 2 pixels", (one, two)),
+        Case("two images with 3 pixels", (one, two)),
         Case("one image with one pixel", (torch.tensor([[1.0]]), torch.tensor([[0.5]]))),
         Case("very small errors", (torch.zeros(2, 2), torch.full((2, 2), 1e-4))),
         Case("very large errors", (200 * one, 200 * two)),
         Case("a batch of one", draw(1, 12, 0.5)),
         Case("a batch of 5 with 16 pixels", draw(5, 16, 0.3)),
         Case("double precision", draw(4, 7, 0.2, torch.float64)),
-        Case("inputs that want gradients", (x, x_hat.requires_grad_())),
+        Case("inputs that want gradients", (one, two.clone().requires_grad_())),
     ]
 
 

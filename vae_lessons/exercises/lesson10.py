@@ -82,7 +82,7 @@ def _log_weights(generator: torch.Generator) -> list[Case]:
         Case("log-weights near 1000 in double precision", (1000 + four.double(), 2)),
         Case("12 draws for each of 5 images, in groups of 4", (draw(12, 5), 4)),
         Case("double precision", (draw(10, 3, torch.float64), 5)),
-        Case("inputs that want gradients", (draw(6, 2).requires_grad_(), 3)),
+        Case("inputs that want gradients", (six.clone().requires_grad_(), 3)),
     ]
 
 
@@ -179,6 +179,17 @@ def _models(generator: torch.Generator) -> list[Case]:
         Case("a very narrow q", same(1.5, 1.2, -5.0, 0.25, 1.0, -0.5)),
         Case("a very wide q", same(1.5, 1.2, 3.0, 0.25, 1.0, -0.5)),
         Case("a decoder with very little noise", same(1.5, 1.2, -0.5, 0.001, 1.0, -0.5)),
+        Case(
+            "two draws for an image of two pixels",
+            (
+                torch.tensor([[1.5, 0.0]]),
+                torch.tensor([[1.2, 0.5]]),
+                torch.tensor([[-0.5, 0.0]]),
+                torch.tensor([[[1.0, 0.5]], [[-0.5, 1.0]]]),
+                Function("lambda z: z"),
+                0.25,
+            ),
+        ),
         Case("a single draw", draw(1, 3, 2)),
         Case("a single image", draw(5, 1, 2)),
         Case("7 draws for each of 4 images", draw(7, 4, 3)),
