@@ -72,7 +72,8 @@ def top_of_curve(pixels: int) -> Names:
 
 
 def moved(diagonal: int) -> Names:
-    return {"moved": torch.ones(64, 64).tril(diagonal)[:, 30].nonzero().flatten().tolist()}
+    seen_by = torch.ones(64, 64).tril(diagonal)[:, 30]
+    return {"moved": seen_by.nonzero().flatten().tolist(), "after_30": list(range(31, 64))}
 
 
 def from_the_past(turned: bool, scaled: bool) -> Names:
