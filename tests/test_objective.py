@@ -236,6 +236,11 @@ def test_grey_cross_entropy_is_the_mean_over_random_binarisations():
     assert abs(values.z_score(bernoulli_log_likelihood(grey, logits).item())) < 4
 
 
+def test_a_weight_without_dimension_is_a_number():
+    terms = gaussian_elbo(reference_vae().double()(X), X, 0.5)
+    torch.testing.assert_close(terms.weighted(torch.tensor(0.3, dtype=torch.float64)), terms.weighted(0.3))
+
+
 def test_alive_is_above_a_tenth_of_a_nat():
     kl = torch.tensor([[0.0, 0.09, 0.11], [0.1, 0.05, 0.0]])
     assert alive(kl).tolist() == [[False, False, True], [False, False, False]]

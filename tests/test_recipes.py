@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from vae_lessons.data import digits
 from vae_lessons.model import reference_vae
-from vae_lessons.objective import negative_elbo
+from vae_lessons.objective import gaussian_elbo, negative_elbo
 from vae_lessons.recipes import Recipe, implied_objective, latent_loss, post_loss, recipe_loss
 from vae_lessons.training import fit
 
@@ -47,6 +47,14 @@ def test_the_posts_recipe_is_the_posts_loss():
     assert ours.item() == pytest.approx(post_loss(output, X[:20].double())[0].item())
     assert implied_objective(Recipe("mean", "mean"), 64, 8).level == pytest.approx(4)
     assert implied_objective(Recipe("mean", "mean"), 784, 8).level == pytest.approx(49)
+
+
+def test_a_recipe_reports_its_terms_at_the_variance_it_implies():
+    output, recipe = reference_vae().double()(X[:20].double()), Recipe("sum_mean", "mean", kl_weight=3.0)
+    _, terms = recipe_loss(recipe)(output, X[:20].double())
+    expected = gaussian_elbo(output, X[:20].double(), noise_var=3 / (2 * 8))
+    torch.testing.assert_close(terms.log_likelihood, expected.log_likelihood)
+    torch.testing.assert_close(terms.kl, expected.kl)
 
 
 def test_a_summed_recipe_trains_what_its_elbo_trains():

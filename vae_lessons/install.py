@@ -36,8 +36,9 @@ def fingerprint(root: Path) -> str | None:
     """What the stamp of a finished set-up says; None where `.venv` lacks a working Python or its pip."""
     probe = "import sys, importlib.util as u; print('%d.%d' % sys.version_info[:2] if u.find_spec('pip') else '')"
     try:
-        command = [venv_python(root), "-I", "-c", probe]
-        version = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        version = subprocess.run(
+            [venv_python(root), "-I", "-c", probe], capture_output=True, text=True, check=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
     # The folder counts because an editable installation points to where the clone was.
@@ -61,9 +62,10 @@ def has_nvidia() -> bool:
 
 def plan(root: Path) -> list[Step]:
     """The steps from here to a finished set-up."""
-    pip = [venv_python(root), "-m", "pip", "install", "--progress-bar=off"]
+    python = venv_python(root)
+    pip: list[str | Path] = [python, "-m", "pip", "install", "--progress-bar=off"]
     # Matplotlib lists the machine's fonts once, and would say so in red in the first notebook.
-    fonts = Step("Fonts for the figures", [venv_python(root), "-c", "import matplotlib.font_manager"])
+    fonts = Step("Fonts for the figures", [python, "-c", "import matplotlib.font_manager"])
     steps = [Step("JupyterLab and the other packages", [*pip, "-e", f"{root}[test]"]), fonts]
     if sys.platform == "linux" and not has_nvidia():
         # Linux's ordinary PyTorch brings 2.7 GB of CUDA. No retries: the index is out of reach for some machines.

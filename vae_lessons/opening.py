@@ -57,7 +57,7 @@ def start_trust(root: Path, python: str, environment: dict[str, str]) -> Callabl
     state, memory = repr((os.environ.get("HOME"), stats)), root / ".venv" / "trusted"
     if memory.exists() and memory.read_text(encoding="utf-8") == state:
         return lambda: None
-    command, quiet = [python, "-m", "nbformat.sign", *notebooks], subprocess.DEVNULL
+    command, quiet = [python, "-m", "nbformat.sign", *map(str, notebooks)], subprocess.DEVNULL
     child = subprocess.Popen(command, env=environment, stdin=quiet, stdout=quiet, stderr=quiet)
 
     def finish() -> None:
@@ -74,7 +74,8 @@ def wait_until_served(address: str) -> None:
     parts, deadline = urlsplit(address), time.monotonic() + 10
     while time.monotonic() < deadline:
         try:
-            return socket.create_connection((parts.hostname, parts.port), timeout=1).close()
+            socket.create_connection((parts.hostname, parts.port), timeout=1).close()
+            return
         except OSError:
             time.sleep(0.05)
 
@@ -105,12 +106,19 @@ def open_course(root: Path, python: str, options: list[str]) -> int:
     """
     environment = child_environment(root, python)
     finish_trust = start_trust(root, python, environment)
-    command, text = lab_command(root, python, options), {"encoding": "utf-8", "errors": "replace"}
-    apart = {"stdin": subprocess.DEVNULL, "start_new_session": True}
-    with subprocess.Popen(command, cwd=root, env=environment, stderr=subprocess.PIPE, **text, **apart) as server:
+    with subprocess.Popen(
+        lab_command(root, python, options),
+        cwd=root,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    ) as server:
         for number in {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
             signal.signal(number, lambda *_: server.terminate())
-        started, last = relay(server.stderr, finish_trust)
+        started, last = relay(server.stderr or (), finish_trust)
     if not started:
         finish_trust()
         raise SetupError(f"JupyterLab did not start: {last} (If it is the port, try --port=9999.)")

@@ -88,7 +88,8 @@ def _train(model: LinearVAE, x: Tensor, spectrum: Spectrum, noise_var: float, be
     before = _mean_elbo(model, x, noise_var, beta), [weight.detach().clone() for weight in model.parameters()]
     eigenvalues = torch.tensor(spectrum.eigenvalues, dtype=torch.float64)
     starts = _in_axes(model, spectrum)
-    weights = Weights(*map(torch.zeros_like, starts[:2]), torch.ones_like(starts.sigma))  # all silent at first
+    silent = torch.zeros_like(starts.decoder), torch.zeros_like(starts.encoder), torch.ones_like(starts.sigma)
+    weights = Weights(*silent)
     ending = f"not done after {max_rounds} rounds"
     with interrupts_between_steps() as check_interrupt:
         try:

@@ -13,22 +13,24 @@ ROOT = Path(__file__).resolve().parent.parent
 def requirements(root: Path, array: str) -> list[str]:
     """Read one array of strings from pyproject.toml; Python 3.10 has no tomllib, but the literals are Python's."""
     text = (root / "pyproject.toml").read_text(encoding="utf-8")
-    return ast.literal_eval(re.search(rf"^{array} = (\[.*?\])$", text, re.M | re.S)[1])
+    found = re.search(rf"^{array} = (\[.*?\])$", text, re.M | re.S)
+    return list(ast.literal_eval(found[1])) if found else []
 
 
 def release(version: str) -> tuple[int, ...]:
     """`"2.10.0+cpu"` as `(2, 10)`: without trailing zeros, tuples compare as versions do."""
-    return tuple(map(int, re.sub(r"(\.0+)+$", "", re.match(r"\d+(\.\d+)*", version)[0]).split(".")))
+    numbers = re.sub(r"^(\d+(\.\d+)*).*", r"\1", version)
+    return tuple(map(int, re.sub(r"(\.0+)+$", "", numbers).split(".")))
 
 
 def is_installed(requirement: str) -> bool:
     """Whether the running interpreter has the package, within its bounds (`>=` and `<` only)."""
-    name, bounds = re.fullmatch(r"([\w.-]+)((?:,?(?:>=|<)[\d.]+)*)", requirement).groups()
+    name, *_ = re.split(r">=|<", requirement)
     try:
         installed = release(importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
         return False
-    pairs = re.findall(r"(>=|<)([\d.]+)", bounds)
+    pairs = re.findall(r"(>=|<)([\d.]+)", requirement)
     return all((installed < release(bound)) == (sign == "<") for sign, bound in pairs)
 
 

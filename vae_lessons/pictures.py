@@ -25,7 +25,8 @@ class Canvas:
         self.fig = fig
         self._background = None
         plt.close(fig)  # pyplot would show it once more at the end of the cell
-        FigureCanvasAgg(fig).draw()
+        self._canvas = FigureCanvasAgg(fig)
+        self._canvas.draw()
         fig.set_layout_engine("none")  # laid out once: axes that stay put, and half the time
 
     def image(self) -> Image.Image:
@@ -34,13 +35,13 @@ class Canvas:
         for artist in moving:
             artist.set_animated(True)
         if self.fig.stale or self._background is None:
-            self.fig.canvas.draw()  # without the animated ones
-            self._background = self.fig.canvas.copy_from_bbox(self.fig.bbox)
-        self.fig.canvas.restore_region(self._background)
+            self._canvas.draw()  # without the animated ones
+            self._background = self._canvas.copy_from_bbox(self.fig.bbox)
+        self._canvas.restore_region(self._background)
         for artist in moving:
             self.fig.draw_artist(artist)
         self.fig.stale = False
-        return _image(self.fig)
+        return _image(self._canvas)
 
 
 def _moving(ax: Axes) -> list[Artist]:
@@ -54,12 +55,13 @@ def _moving(ax: Axes) -> list[Artist]:
 
 def draw_image(fig: Figure) -> Image.Image:
     """The whole figure, drawn anew."""
-    fig.canvas.draw()
-    return _image(fig)
+    canvas = FigureCanvasAgg(fig)
+    canvas.draw()
+    return _image(canvas)
 
 
-def _image(fig: Figure) -> Image.Image:
-    return Image.fromarray(np.asarray(fig.canvas.buffer_rgba())).convert("RGB")
+def _image(canvas: FigureCanvasAgg) -> Image.Image:
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
 def img_tag(image: Image.Image, alt: str, fig: Figure) -> str:
@@ -80,7 +82,7 @@ def _tag(source: str, image: Image.Image, alt: str, fig: Figure) -> str:
     return f'<img decoding="sync" style="{style}" alt="{html.escape(alt)}" src="{source}">'
 
 
-def encode(image: Image.Image, kind: str, **options) -> str:
+def encode(image: Image.Image, kind: str, **options: object) -> str:
     """The file of an image in base64."""
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -59,7 +59,7 @@ def sweep(
     n_latents: int = 8,
     n_hidden: int = 100,
     seed: int = 0,
-    **options,
+    **options: Any,
 ) -> Sweep:
     """Train the reference VAE at every β at once: batched matrix products, not a loop over models.
 

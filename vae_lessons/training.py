@@ -163,14 +163,15 @@ def _epoch(
     check_interrupt: Callable[[], None],
 ) -> Record:
     """One pass over x."""
-    totals = None
+    totals: list[Tensor] = []
     for images in shuffled(x, batch_size, generator):
         check_interrupt()
         value, terms = gradient_step(model, images, loss, optimizer, generator)
         means = (value, terms.log_likelihood.mean(-1), terms.kl.mean(-2))
         weighted = [mean * (len(images) / len(x)) for mean in means]
-        totals = weighted if totals is None else [a + b for a, b in zip(totals, weighted)]
-    return tuple(totals)
+        totals = [a + b for a, b in zip(totals, weighted)] if totals else weighted
+    value, log_likelihood, kl = totals
+    return value, log_likelihood, kl
 
 
 def shuffled(x: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
@@ -226,8 +227,10 @@ def gradient_step(
 
 def _overflows(output: Output) -> Tensor:
     """Whether a loss could not compute with this pass: bool (), or (M,) for a stack."""
-    sizes = output.x_hat.detach().square(), output.mu.detach().square(), (2 * output.log_sigma.detach()).exp()
-    return ~torch.isfinite(sum(size.sum((-2, -1)) for size in sizes))
+    with torch.no_grad():
+        largest_sigma = torch.exp(output.log_sigma.amax((-2, -1)))
+        spread = torch.linalg.vector_norm(output.mu, dim=(-2, -1)) + largest_sigma
+        return ~torch.isfinite((torch.linalg.vector_norm(output.x_hat, dim=(-2, -1)) + spread) ** 2)
 
 
 def _without(output: Output, lost: Tensor) -> Output:
@@ -246,6 +249,8 @@ def _spoil(model: LatentGaussian, lost: Tensor) -> None:
 
 def _nan_where(lost: Tensor, values: Tensor) -> Tensor:
     """Values (M, ...) without their gradient, and NaN in the rows of the models that are lost."""
+    if not lost.any():
+        return values.detach()
     return values.detach().masked_fill(lost.view(lost.shape + (1,) * (values.ndim - lost.ndim)), torch.nan)
 
 
@@ -253,4 +258,5 @@ def _history(records: list[Record], interrupted: bool) -> History:
     if not records:
         empty = torch.empty(0)
         return History(empty, empty, torch.empty(0, 0), interrupted)
-    return History(*(torch.stack(column) for column in zip(*records)), interrupted)
+    loss, log_likelihood, kl = (torch.stack(column) for column in zip(*records))
+    return History(loss, log_likelihood, kl, interrupted)

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 from numpy.typing import NDArray
 
+Array = NDArray[np.float64]
 THEORY, TRAINED, WATER, DROWNED = "#004A86", "#E87200", "#56B4E9", "#6E6E6E"
 
 
@@ -31,9 +32,10 @@ def show(fig: Figure, alt: str) -> None:
     display(bundle, metadata={"image/png": {"alt": alt}}, raw=True)
 
 
-def normal_density(z: NDArray, mean: float = 0.0, std: float = 1.0) -> NDArray:
+def normal_density(z: Array, mean: float = 0.0, std: float = 1.0) -> Array:
     """The density of N(mean, std²) at z; scipy.stats has it too, and takes a second and 40 MB to import."""
-    return np.exp(-0.5 * ((z - mean) / std) ** 2) / (std * np.sqrt(2 * np.pi))
+    density: Array = np.exp(-0.5 * ((z - mean) / std) ** 2) / (std * np.sqrt(2 * np.pi))
+    return density
 
 
 def plain_ticks(axis: Axis, places: Sequence[float]) -> None:
