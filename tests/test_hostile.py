@@ -262,6 +262,7 @@ def unlooked(good: Tensor, *documented: str, called: str = "") -> Argument:
     return seen._replace(bad={label: value for label, value in seen.bad.items() if label not in numbers})
 
 
+IN_BATCHES = ("one dimension more", "a batch of one", "empty")
 AS_MANY_ROWS = ("one dimension more", "one example", "a batch of one", "empty")
 LOSS = objective.negative_elbo(0.5)
 SWEEP = stacks.sweep(X, [0.5, 0.6, 0.7], n_latents=K, n_hidden=3, epochs=1, progress=False)
@@ -376,7 +377,6 @@ CALLS: dict[str, list[Call]] = {
     "spectrum.data_spectrum": [
         Call(spectrum.data_spectrum, {"x": array(rand(2 * D, D).numpy(), "short rows")}),
     ],
-    "spectrum.moment_points": [Call(spectrum.moment_points, {"spectrum": SPECTRA})],
     "spectrum.kl_per_latent": [
         Call(spectrum.kl_per_latent, {"eigenvalues": eigenvalues(), "level": number(0.5), "n_latents": up_to(D)})
     ],
@@ -432,9 +432,9 @@ CALLS: dict[str, list[Call]] = {
             STACK.forward, {"x": unlooked(X, called="x|eps"), "eps": unlooked(EPS[0].expand(M, B, K).clone(), "None")}
         ),
     ],
-    "model.VAE.encode": [Call(VAE.encode, {"x": unlooked(X, *AS_MANY_ROWS)})],
+    "model.VAE.encode": [Call(VAE.encode, {"x": unlooked(X, *IN_BATCHES)})],
     "model.VAE.decode": [Call(VAE.decode, {"z": unlooked(EPS[0], *AS_MANY_ROWS)})],
-    "model.LinearVAE.encode": [Call(LINEAR.encode, {"x": unlooked(X.double(), *AS_MANY_ROWS)})],
+    "model.LinearVAE.encode": [Call(LINEAR.encode, {"x": unlooked(X.double(), *IN_BATCHES)})],
     "model.LinearVAE.decode": [Call(LINEAR.decode, {"z": unlooked(EPS[0].double(), *AS_MANY_ROWS)})],
     "model.Encoder": [
         Call(

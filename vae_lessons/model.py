@@ -21,8 +21,8 @@ from vae_lessons.checks import (
     check_callable,
     check_choice,
     check_count,
-    check_input,
     check_layer_input,
+    check_tensor,
     check_type,
 )
 
@@ -106,7 +106,7 @@ class LatentGaussian(nn.Module):
         Raises:
             TypeError, ValueError: x or eps with another shape or dtype, empty, NaN or infinite.
         """
-        check_input("x", x, self, self.n_pixels, "(..., B, D)")
+        check_tensor("x", x)  # shape and dtype: `encode`
         if generator is not None:
             check_type("generator", generator, torch.Generator)
         mu, log_sigma = self.encode(x)
@@ -133,7 +133,7 @@ class VAE(LatentGaussian):
         self.head_log_sigma = layer(encoder.n_features, decoder.n_latents)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        check_layer_input("x", x, self, self.n_pixels)
+        check_layer_input("x", x, self, self.n_pixels, "(..., B, D)")
         h = self.encoder(x)
         return self.head_mu(h), self.head_log_sigma(h)
 
@@ -154,7 +154,7 @@ class LinearVAE(LatentGaussian):
         self.decoder = nn.Linear(n_latents, n_pixels)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        check_layer_input("x", x, self, self.n_pixels)
+        check_layer_input("x", x, self, self.n_pixels, "(..., B, D)")
         mu = self.head_mu(x)
         return mu, self.log_sigma.expand_as(mu)
 
