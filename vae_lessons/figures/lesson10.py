@@ -31,7 +31,7 @@ def plot_gap(ax: Axes, sizes: Sequence[int], gaps: Sequence[Estimate], rule: Arr
     ax.set(xscale="log", yscale="log", xlabel="S, draws per bound", ylabel="gap to log p(x) [nats]")
     plain_ticks(ax.xaxis, (1, 10, 100))
     plain_ticks(ax.yaxis, (0.01, 0.1, 1, 10))
-    ax.legend(loc="lower left")
+    ax.legend(loc="upper right")
 
 
 def plot_short_cut(ax: Axes, factors: ArrayLike, elbos: ArrayLike, at_mu: ArrayLike) -> None:
@@ -40,7 +40,7 @@ def plot_short_cut(ax: Axes, factors: ArrayLike, elbos: ArrayLike, at_mu: ArrayL
     ax.plot(factors, at_mu, color=DROWNED, label="value at μ")
     ax.plot(factors, elbos, color=TRAINED, label="ELBO")
     ax.set(xlabel="c: width of q over that of the posterior", ylabel="score − log p(x) [nats]")
-    ax.legend(loc="lower right")
+    ax.legend(loc="lower center")
 
 
 def plot_scores(ax: Axes, scores: dict[str, float], exact: float | None = None) -> None:
