@@ -128,7 +128,7 @@ class BetaLab(Pictured):
         x: (N, D), the data.
         build: makes the untrained model; the theory shown beside it is that of the linear VAE.
         name: how the legend calls it.
-        noise_var: σ².
+        noise_var: σ_x² > 0, in pixel².
         beta: where the slider stands at first, in 0.1…2.
         lr, seed: as in `fit`.
 

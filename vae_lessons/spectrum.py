@@ -74,17 +74,6 @@ def data_spectrum(x: Numbers) -> Spectrum:
     return Spectrum(eigenvalues[::-1].clip(min=0), directions[:, ::-1].copy(), mean)
 
 
-def moment_points(spectrum: Spectrum) -> Array:
-    """2D points with the mean and covariance of the data: two on each principal axis, (2D, D).
-
-    Raises:
-        TypeError, ValueError: no `Spectrum` of finite numbers.
-    """
-    spectrum = _checked(spectrum)
-    axes = spectrum.directions * np.sqrt(len(spectrum.mean) * spectrum.eigenvalues)
-    return np.concatenate([spectrum.mean + axes.T, spectrum.mean - axes.T])
-
-
 def kl_per_latent(eigenvalues: Numbers, level: float, n_latents: int) -> Array:
     """KL of the first K directions at the optimum, ½ log(λᵢ/level) above the water: (K,), nats.
 
