@@ -55,7 +55,9 @@ def outcomes(function: Callable, cases: Sequence[Case], luck: int = LUCK) -> lis
 def outcome(function: Callable, case: Case, luck: int = LUCK) -> Outcome:
     """One call, on arguments of its own, without a time limit: for the functions of the course."""
     args = [_copy(arg) for arg in case.args]
-    value, gradients, raised = None, (), None
+    value: Any = None
+    gradients: tuple[Tensor | None, ...] = ()
+    raised: BaseException | None = None
     try:
         np.random.seed(luck)  # noqa: NPY002 (learners draw from this one)
         torch.default_generator.manual_seed(luck)

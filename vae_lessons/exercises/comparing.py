@@ -29,7 +29,7 @@ def difference_in_kind(given: Any, wanted: Any, what: str = "it returned") -> st
     return None
 
 
-def _difference_in_parts(given: Any, wanted: tuple, what: str) -> str | None:
+def _difference_in_parts(given: Any, wanted: tuple[Any, ...], what: str) -> str | None:
     if not isinstance(given, tuple | list) or len(given) != len(wanted):
         return f"{what} {kind(given)} where {kind(wanted)} is wanted."
     parts = enumerate(zip(given, wanted), start=1)

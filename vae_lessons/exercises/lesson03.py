@@ -1,5 +1,7 @@
 """Exercises of notebook 03, the ELBO."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -38,7 +40,7 @@ def _prior_draws(generator: torch.Generator) -> list[Case]:
 def _images(generator: torch.Generator) -> list[Case]:
     """x, mu, log_sigma, eps, decode, noise_var: the slider's model, extreme widths and variances, and fresh ones."""
 
-    def draw(batch: int, n_latents: int, n_pixels: int, dtype: torch.dtype = torch.float32) -> tuple:
+    def draw(batch: int, n_latents: int, n_pixels: int, dtype: torch.dtype = torch.float32) -> tuple[Any, ...]:
         code = [draws(generator, batch, n_latents, dtype=dtype) for _ in range(2)]
         eps, weight = (draws(generator, n, n_latents, dtype=dtype) for n in (batch, n_pixels))
         decode = Function(f"lambda z: torch.tanh(z @ {as_code(weight)}.T)")

@@ -1,5 +1,7 @@
 """Exercises of notebook 04, reparameterisation."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -55,7 +57,7 @@ def _log_vars(generator: torch.Generator) -> list[Case]:
 def _seeded(generator: torch.Generator) -> list[Case]:
     """mu, sigma and a generator of noise; one generator has been drawn from before."""
 
-    def draw(*shape: int) -> tuple:
+    def draw(*shape: int) -> tuple[Any, ...]:
         mu, sigma = draws(generator, *shape), shares(generator, *shape) + 0.5
         seed = torch.randint(2**31, (1,), generator=generator).item()
         return mu, sigma, torch.Generator().manual_seed(seed)

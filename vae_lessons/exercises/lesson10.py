@@ -1,5 +1,7 @@
 """Exercises of notebook 10, scores and bounds."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -159,7 +161,7 @@ k = 1 is the ELBO, k = S the tightest bound these draws can give.
 def _models(generator: torch.Generator) -> list[Case]:
     """Images with encoded mu and log_sigma, noise for S draws, a small decoder and its noise_var."""
 
-    def draw(s: int, b: int, k: int, dtype: torch.dtype = torch.float32) -> tuple:
+    def draw(s: int, b: int, k: int, dtype: torch.dtype = torch.float32) -> tuple[Any, ...]:
         def normal(*shape: int) -> Tensor:
             return draws(generator, *shape, dtype=dtype)
 
@@ -167,7 +169,7 @@ def _models(generator: torch.Generator) -> list[Case]:
         mu, log_sigma = normal(b, k), (0.3 * normal(b, k) - 0.5).round(decimals=2)
         return normal(b, 4), mu, log_sigma, normal(s, b, k), decode, 0.5
 
-    def same(x: float, mu: float, log_sigma: float, noise_var: float, *eps: float) -> tuple:
+    def same(x: float, mu: float, log_sigma: float, noise_var: float, *eps: float) -> tuple[Any, ...]:
         """One image of one pixel, which the decoder takes from its one latent as it is."""
         codes = (torch.tensor([[number]]) for number in (x, mu, log_sigma))
         return *codes, torch.tensor(eps).reshape(-1, 1, 1), Function("lambda z: z"), noise_var
