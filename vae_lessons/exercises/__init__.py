@@ -26,7 +26,8 @@ _given: dict[str, int] = {}  # how many hints were shown in this kernel
 
 def lesson(number: str) -> Lesson:
     """The exercises of one notebook, "01"."""
-    return import_module(f"vae_lessons.exercises.lesson{number}").LESSON
+    found: Lesson = import_module(f"vae_lessons.exercises.lesson{number}").LESSON
+    return found
 
 
 def find(name: str) -> tuple[Lesson, Exercise]:

@@ -36,7 +36,7 @@ class TooLong(Exception):
     """The learner's function was stopped."""
 
 
-def outcomes(function: Callable, cases: Sequence[Case], luck: int = LUCK) -> list[Outcome]:
+def outcomes(function: Callable[..., Any], cases: Sequence[Case], luck: int = LUCK) -> list[Outcome]:
     """Call the function on every case; after an endless loop it is not called again.
 
     `luck` seeds the global random numbers before each call: a mistake that draws some is recognised
@@ -52,7 +52,7 @@ def outcomes(function: Callable, cases: Sequence[Case], luck: int = LUCK) -> lis
     return done
 
 
-def outcome(function: Callable, case: Case, luck: int = LUCK) -> Outcome:
+def outcome(function: Callable[..., Any], case: Case, luck: int = LUCK) -> Outcome:
     """One call, on arguments of its own, without a time limit: for the functions of the course."""
     args = [_copy(arg) for arg in case.args]
     value: Any = None

@@ -84,6 +84,7 @@ def first_difference(given: Any, wanted: Any, part: str = "") -> str | None:
         names = [f"part {number}" for number in range(1, len(wanted) + 1)]
         return next(filter(None, map(first_difference, given, wanted, names)))
     one, two = (np.asarray(plain(each), dtype=float) for each in (given, wanted))
+    place: tuple[int, ...]
     if one.size <= SMALL:
         what, place = f"{part} is" if part else "it returned", ()
     else:

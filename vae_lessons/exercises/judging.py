@@ -123,13 +123,13 @@ class Trial(NamedTuple):
 
     lesson: Lesson
     exercise: Exercise
-    answer: Callable
+    answer: Callable[..., Any]
     cases: list[Case]
     given: list[Outcome]
     wanted: list[Outcome]
 
 
-def _judge_function(lesson: Lesson, exercise: Exercise, answer: Callable, cases: list[Case]) -> Verdict:
+def _judge_function(lesson: Lesson, exercise: Exercise, answer: Callable[..., Any], cases: list[Case]) -> Verdict:
     given = outcomes(answer, cases)
     if any(done.value is ... for done in given):
         return Verdict(Status.NOT_ANSWERED)
@@ -154,7 +154,7 @@ def _explanation(trial: Trial, problems: list[str | None]) -> str:
     unchanged = () if failed.value is None else (Mistake(trial.exercise.stub, UNCHANGED),)
     for mistake in (*trial.exercise.mistakes, *unchanged):
         if _behaves_like(trial, mistake.code):
-            return mistake.hint + where
+            return f"{mistake.hint}{where}"
     if _has_right_kind(failed, trial.wanted[place]) and not _repeats(trial, place):
         return OTHER_NOISE if _is_given_noise(trial.exercise) else NO_NOISE
     return f"On {trial.cases[place].label} {problems[place]}{_how_to_repeat(trial, place)}{where}"

@@ -1,5 +1,7 @@
 """Exercises of notebook 02, the Monte Carlo KL."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -37,7 +39,7 @@ def _posteriors(generator: torch.Generator) -> list[Case]:
 def _error_for(mu: Tensor, log_sigma: Tensor, n_draws: int) -> float:
     """A standard error that `n_draws` reach well, and one draw less does not: no rounding turns the answer."""
     variance = (log_ratio_std(mu.double(), log_sigma.double()) ** 2).sum().item()
-    return (variance / (n_draws - 0.5)) ** 0.5
+    return math.sqrt(variance / (n_draws - 0.5))
 
 
 def _log_ratios(generator: torch.Generator) -> list[Case]:

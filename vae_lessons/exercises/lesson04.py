@@ -59,7 +59,7 @@ def _seeded(generator: torch.Generator) -> list[Case]:
 
     def draw(*shape: int) -> tuple[Any, ...]:
         mu, sigma = draws(generator, *shape), shares(generator, *shape) + 0.5
-        seed = torch.randint(2**31, (1,), generator=generator).item()
+        seed = int(torch.randint(2**31, (1,), generator=generator))
         return mu, sigma, torch.Generator().manual_seed(seed)
 
     one, two = torch.tensor([[1.0, -1.0]]), torch.tensor([[0.5, 2.0]])

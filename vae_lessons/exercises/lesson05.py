@@ -21,7 +21,8 @@ def small_vae(n_latents: int, seed: int, dtype: torch.dtype = torch.float32) -> 
         model = reference_vae(N_PIXELS, n_latents, n_hidden=20)
     for weights in model.parameters():
         weights.data = 0.4 * torch.randn(weights.shape, generator=generator)
-    model.code = f"small_vae({n_latents}, {seed}{'' if dtype == torch.float32 else f', {dtype}'})"
+    code = f"small_vae({n_latents}, {seed}{'' if dtype == torch.float32 else f', {dtype}'})"
+    model.code = code  # type: ignore[assignment]  # what a learner is shown for it
     return model.to(dtype)
 
 

@@ -37,7 +37,7 @@ class Function:
 
     def __init__(self, code: str):
         self.code = code
-        self.call = eval(code, {"torch": torch})
+        self.call: Callable[[Tensor], Tensor] = eval(code, {"torch": torch})
 
     def __call__(self, z: Tensor) -> Tensor:
         return self.call(z)
