@@ -417,7 +417,7 @@ WRONG = [
         lambda: {"gain_ideal": d().gain["warm-up"][0]},
     ),
     Wrong(
-        "at most one of 16 plain",
+        "at most two of 16 plain",
         "the warm-up arm judged in its place",
         lambda: {"n_plain": n_alive("plain")},
         lambda: {"n_plain": n_alive("warm-up")},
