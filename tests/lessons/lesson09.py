@@ -344,7 +344,7 @@ WRONG = [
 NEAREST = "torch.cdist({}, x).min(1).values.square().mean()"
 PRIOR = "trained.model(0).decode(torch.randn(N, 8, generator=torch.Generator().manual_seed(SEED)))"
 SENTENCES = {
-    "Seven codes in ten, or a few more, name their image.": "0.66 < share < 0.83",
+    "Seven or eight codes in ten name their image.": "0.66 < share < 0.83",
     "Afterwards less than one nat is lacking, as if there were about two candidates left": "0.5 < lacked.mean < 0.95",
     "This model pays ten nats or a little more, and its code knows a little under seven.": "9.5 < rate[m] < 11.7 and 6.4 < knows < 7",
     "About a third of what this model pays tells nothing": "0.27 < not_known < 0.42",
