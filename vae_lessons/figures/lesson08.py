@@ -1,5 +1,7 @@
 """Figures that lesson 08 draws first: what a nat is worth, and which cure keeps latents alive."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
@@ -37,19 +39,19 @@ def plot_kl_runs(ax: Axes, kl: ArrayLike, color: str, style: str, label: str) ->
     ax.legend(loc="upper right")
 
 
-def plot_corner_gains(ax: Axes, n_corners: ArrayLike, allowed: ArrayLike, trained: ArrayLike) -> None:
-    """The ELBO that z gains on M corners, (C,): the most any code can gain, (C,), and trained seeds, (C, S)."""
+def plot_corner_gains(ax: Axes, n_corners: ArrayLike, allowed: ArrayLike, trained: Sequence[ArrayLike]) -> None:
+    """The ELBO that z gains on M corners, (C,): the most any code can gain, (C,), and trained seeds, (S,) or none for each."""
     position = np.arange(len(np.asarray(n_corners)))
     ax.plot(position, allowed, "s-", color=THEORY, label="no code gains more", clip_on=False)
     for place, gains in zip(position, trained):
-        ax.plot(np.full(len(gains), place), gains, "o", color=TRAINED, alpha=0.8, clip_on=False)
+        ax.plot(np.full(len(np.asarray(gains)), place), gains, "o", color=TRAINED, alpha=0.8, clip_on=False)
     ax.plot([], [], "o", color=TRAINED, label="after warm-up, 4 seeds")
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set(xticks=position, xticklabels=n_corners, xlabel="corners M", ylabel="ELBO gained by z\n[nats per image]")
     ax.legend(loc="upper left")
 
 
-def plot_trials(ax: Axes, kl: ArrayLike, gain: ArrayLike, arms: tuple[str, ...]) -> None:
+def plot_trials(ax: Axes, kl: Sequence[ArrayLike], gain: Sequence[ArrayLike], arms: tuple[str, ...]) -> None:
     """What each arm of a trial reached: total KL (A, S) against the ELBO gained by having z (A, S)."""
     looks = zip(("x", "^", "s", "o"), (DROWNED, TRAINED, "#CC79A7", THEORY))
     for arm, one_kl, one_gain, (marker, color) in zip(arms, kl, gain, looks):
