@@ -108,8 +108,8 @@ WRONG = [
     Wrong("20 images, 8 latents", "the score not divided by σ twice", decoder, lambda: decoder(score_times=0.5)),
     Wrong("without a baseline", "the constant of log p(x|z) dropped", decoder, lambda: decoder(values_times=0.1)),
     Wrong("with one, 5 to 15", "no baseline taken off", decoder, lambda: decoder(baseline="none")),
-    Wrong("decoder, sampling", "decoder and encoder exchanged", shares, lambda: shares(swapped=True)),
-    Wrong("encoder, sampling", "the twentieth of the sampling left in", shares, lambda: shares(taken_off=0.0)),
+    Wrong("gradient in x̂, sampling", "decoder and encoder exchanged", shares, lambda: shares(swapped=True)),
+    Wrong("gradient in z, sampling", "the twentieth of the sampling left in", shares, lambda: shares(taken_off=0.0)),
     Wrong("torch's noise repeats", "never seeded", change, lambda: change(of_torch="free")),
     Wrong("NumPy's does not", "torch's noise in its place", change, lambda: change(of_numpy="seeded")),
 ]
