@@ -1,11 +1,13 @@
 """Figures that lesson 00 draws first: real images in a grid."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 
-def tile(images: ArrayLike, shape: tuple[int, int], columns: int) -> NDArray:
+def tile(images: ArrayLike, shape: tuple[int, int], columns: int) -> NDArray[Any]:
     """(N, D) rows of pixels as one picture with `columns` images a row and white gaps of one pixel."""
     images = np.asarray(images).reshape(-1, *shape)
     if len(images) % columns:

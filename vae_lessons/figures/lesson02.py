@@ -14,7 +14,7 @@ def plot_estimates(ax: Axes, estimates: ArrayLike, truth: float, predicted_std: 
     estimates = np.asarray(estimates)
     width = 4.5 * predicted_std
     bins = np.linspace(truth - width, truth + width, 46)
-    ax.hist(estimates, bins=bins, density=True, color=TRAINED, alpha=0.5, label="measured")
+    ax.hist(estimates, bins=bins.tolist(), density=True, color=TRAINED, alpha=0.5, label="measured")
     grid = np.linspace(bins[0], bins[-1], 201)
     ax.plot(grid, normal_density(grid, truth, predicted_std), color=THEORY, label="predicted")
     ax.axvline(truth, color=THEORY, linestyle=":", linewidth=1.2, label="closed form")

@@ -1,5 +1,7 @@
 """Figures that lesson 05 draws first: a training, several seeds side by side, a map of the latents."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -26,7 +28,7 @@ def plot_seeds(ax_kl: Axes, ax_elbo: Axes, kl: ArrayLike, elbo: ArrayLike, has_d
     index = np.arange(1, kl.shape[1] + 1)
     groups = ((~has_dead, TRAINED, TRAINED, "all alive"), (has_dead, DROWNED, "white", "a dead latent"))
     for chosen, colour, face, label in groups:
-        style = {"color": colour, "marker": "o", "markerfacecolor": face, "clip_on": False}
+        style: dict[str, Any] = {"color": colour, "marker": "o", "markerfacecolor": face, "clip_on": False}
         ax_kl.plot(index, -np.sort(-kl[chosen]).T, linewidth=1, markersize=4, **style)
         ax_elbo.plot(kl[chosen].sum(1), elbo[chosen], linestyle="none", label=label, **style)
     ax_kl.set(xlabel="latent, largest KL first", ylabel="KL [nats per digit]", xticks=index, ylim=(0, None))
@@ -39,6 +41,6 @@ def plot_latent_map(ax: Axes, z: ArrayLike, labels: ArrayLike, names: tuple[str,
     z, labels = np.asarray(z), np.asarray(labels)
     colours = plt.get_cmap("tab10")
     for label in np.unique(labels):
-        chosen = z[labels == label]
-        ax.scatter(*chosen.T, marker=f"${label}$", s=28, linewidths=0.4, color=colours(int(label)))
+        x, y = z[labels == label].T
+        ax.scatter(x, y, marker=f"${label}$", s=28, linewidths=0.4, color=colours(int(label)))
     ax.set(xlabel=names[0], ylabel=names[1])

@@ -31,7 +31,8 @@ def plot_spectrum(ax: Axes, eigenvalues: ArrayLike, level: float, n_latents: int
     shown = np.asarray(eigenvalues)[:n_shown]
     index = np.arange(1, len(shown) + 1)
     bars = ax.bar(index, shown)
-    water = ax.add_patch(Rectangle((0, 0), 1, level, transform=ax.get_yaxis_transform(), color=WATER, alpha=0.35))
+    water = Rectangle((0, 0), 1, level, transform=ax.get_yaxis_transform(), color=WATER, alpha=0.35)
+    ax.add_patch(water)
     surface = ax.axhline(level, color=THEORY, linewidth=1.2)
     label = ax.text(0.99, 0.96, "", transform=ax.transAxes, ha="right", va="top")
     ax.set(xlabel="principal direction i", ylabel="eigenvalue λᵢ [pixel²]")

@@ -1,6 +1,6 @@
 """Figures that lesson 07 draws first: the KL of each latent, in theory and trained."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -38,7 +38,7 @@ def move_kl_per_latent(artists: KLPerLatent, theory: ArrayLike, trained: ArrayLi
     for bar, height in zip(artists.bars, np.asarray(theory)):
         bar.set_height(height)
     if trained is not None:
-        artists.dots.set_ydata(np.sort(trained)[::-1])
+        cast(Line2D, artists.dots).set_ydata(np.sort(trained)[::-1])
 
 
 class Race(NamedTuple):
@@ -61,7 +61,8 @@ def plot_race(ax: Axes, reach: int) -> Race:
 
 def move_race(artists: Race, steps: ArrayLike, theory: ArrayLike, trained: ArrayLike) -> None:
     """Total KL in theory and in training at each of `steps`, the last of which is now."""
-    ago = np.asarray(steps) - steps[-1]
+    steps = np.asarray(steps)
+    ago = steps - steps[-1]
     artists.theory.set_data(ago, theory)
     artists.trained.set_data(ago, trained)
 

@@ -40,7 +40,7 @@ def plot_kl_runs(ax: Axes, kl: ArrayLike, color: str, style: str, label: str) ->
 
 
 def plot_corner_gains(ax: Axes, n_corners: ArrayLike, allowed: ArrayLike, trained: Sequence[ArrayLike]) -> None:
-    """The ELBO that z gains on M corners, (C,): the most any code can gain, (C,), and trained seeds, (S,) or none for each."""
+    """The ELBO that z gains on M corners, (C,): the most any code can gain, (C,), and of trained seeds, a row each."""
     position = np.arange(len(np.asarray(n_corners)))
     ax.plot(position, allowed, "s-", color=THEORY, label="no code gains more", clip_on=False)
     for place, gains in zip(position, trained):

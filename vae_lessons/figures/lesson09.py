@@ -71,7 +71,7 @@ def plot_rate_distortion(
 
 def plot_tangent(ax: Axes, square: ArrayLike, ring: ArrayLike, slope: float, reach: float = 2.2) -> None:
     """Two points (rate, squared error) in `plot_rate_distortion`: theory as a square with its tangent, trained as a ring."""
-    (rate, error), (trained_rate, trained_error) = square, ring
+    (rate, error), (trained_rate, trained_error) = np.asarray(square), np.asarray(ring)
     step = reach / np.hypot(1, slope * WIDEST / HIGHEST)  # the same length on the page for every slope
     ends = np.array([-step, step]) / 2
     ax.plot(error + ends, rate + slope * ends, color="black", linewidth=1.2)

@@ -14,7 +14,7 @@ def plot_bound_histogram(ax: Axes, values: ArrayLike, title: str = "") -> None:
     """Repeated draws of a bound minus log p(x): their histogram, their mean, and the exact value at 0."""
     values = np.asarray(values)
     weights = np.full(len(values), 1 / (0.15 * len(values)))  # a density, also where values lie outside
-    ax.hist(values, bins=np.linspace(-8, 4, 81), weights=weights, color=TRAINED, alpha=0.5)
+    ax.hist(values, bins=np.linspace(-8, 4, 81).tolist(), weights=weights, color=TRAINED, alpha=0.5)
     ax.axvline(values.mean(), color=TRAINED, label=f"mean {values.mean():.2f}".replace("-", "−"))
     ax.axvline(0, color=THEORY, linestyle="--", label="exact log p(x)")
     ax.set(xlabel="bound − log p(x) [nats]", ylabel="density", xlim=(-8, 4), title=title)
