@@ -78,7 +78,8 @@ class Decoder(nn.Module):
         self.output = OUTPUTS[output]()
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.output(self.linear2(torch.relu_(self.linear1(z))))
+        x_hat: Tensor = self.output(self.linear2(torch.relu_(self.linear1(z))))
+        return x_hat
 
 
 class LatentGaussian(nn.Module):
@@ -139,7 +140,8 @@ class VAE(LatentGaussian):
 
     def decode(self, z: Tensor) -> Tensor:
         check_layer_input("z", z, self, self.n_latents)
-        return self.decoder(z)
+        x_hat: Tensor = self.decoder(z)
+        return x_hat
 
 
 class LinearVAE(LatentGaussian):
@@ -160,7 +162,8 @@ class LinearVAE(LatentGaussian):
 
     def decode(self, z: Tensor) -> Tensor:
         check_layer_input("z", z, self, self.n_latents)
-        return self.decoder(z)
+        x_hat: Tensor = self.decoder(z)
+        return x_hat
 
 
 class StackedLinear(nn.Module):
@@ -182,7 +185,8 @@ class StackedLinear(nn.Module):
             raise ValueError(f"x must have shape (B, {n_in}) or ({n_models}, B, {n_in}), got {tuple(x.shape)}")
         if x.ndim == 2:  # one large product instead of M copies of x
             x = F.linear(x, self.weight.flatten(0, 1), self.bias.flatten())
-            return x.unflatten(-1, self.bias.shape).swapaxes(0, 1)
+            x = x.unflatten(-1, self.bias.shape)
+            return x.swapaxes(0, 1)
         return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight.mT)
 
 
