@@ -72,17 +72,18 @@ class Range(NamedTuple):
     unit: str = ""
 
 
-class Pictured(widgets.VBox):
+class Pictured(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """Widgets around a picture, a still of which places without widgets show (GitHub, untrusted notebooks)."""
 
     def still(self) -> tuple[Image.Image, str]:
         """The picture for such places, and what they say where there is none."""
         raise NotImplementedError
 
-    def _repr_mimebundle_(self, **kwargs) -> dict:
+    def _repr_mimebundle_(self, **kwargs: object) -> dict[str, object]:
         image, text = self.still()
-        of_widget = getattr(super(), "_repr_mimebundle_", lambda **_: {})  # ipywidgets 7 has none outside a kernel
-        return {**of_widget(**kwargs), "image/png": encode(image, "png"), "text/plain": text}
+        # ipywidgets 7 has none outside a kernel.
+        of_widget: dict[str, object] = getattr(super(), "_repr_mimebundle_", lambda **_: {})(**kwargs)
+        return {**of_widget, "image/png": encode(image, "png"), "text/plain": text}
 
 
 class _Sliders(Pictured):
@@ -120,6 +121,9 @@ def show_frames(fig: Figure, draw: Draw, *controls: Control) -> "FrameSlider":
 
 class FrameSlider(_Sliders):
     """Sliders over ready-made pictures."""
+
+    controls: tuple[Control, ...]
+    children: tuple[widgets.Widget, ...]
 
     def __init__(self, fig: Figure, draw: Draw, controls: Sequence[Control]):
         if not 1 <= len(controls) <= 2:
@@ -172,7 +176,7 @@ def _selection(control: Control) -> widgets.SelectionSlider:
     return widgets.SelectionSlider(options=control.labels(), index=control.start, **_look(control))
 
 
-def _look(control: Control | Range) -> dict:
+def _look(control: Control | Range) -> dict[str, object]:
     """What all sliders have in common: the symbol and its unit before them, and their width."""
     label = f"{control.symbol} [{control.unit}]" if control.unit else control.symbol
     layout = widgets.Layout(width="520px", max_width="100%")
@@ -193,7 +197,7 @@ def _by_kernel(tags: Iterator[str], sliders: Sequence[widgets.SelectionSlider]) 
     positions = product(*(range(len(slider.options)) for slider in sliders))
     filed, picture = dict(zip(positions, tags)), widgets.HTML()
 
-    def follow(change=None) -> None:
+    def follow(change: object = None) -> None:
         picture.value = filed[tuple(slider.index for slider in sliders)]
 
     for slider in sliders:
@@ -228,6 +232,8 @@ class LiveSlider(_Sliders):
     So fast dragging leaves values out, but never the last one.
     """
 
+    controls: tuple[Range, ...]
+
     def __init__(self, fig: Figure, update: Draw, controls: Sequence[Range]):
         if not controls:
             raise ValueError("controls must be one or more, got 0")
@@ -243,7 +249,7 @@ class LiveSlider(_Sliders):
         for slider in self.sliders:
             slider.observe(self._follow, "value")
 
-    def _follow(self, change: dict) -> None:
+    def _follow(self, change: object) -> None:
         try:
             self._show(self.update(*(slider.value for slider in self.sliders)))
         except Exception as error:
