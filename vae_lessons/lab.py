@@ -8,12 +8,14 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import ClassVar
+from types import FrameType
+from typing import Any, ClassVar
 
 import ipywidgets as widgets
 import numpy as np
 import torch
 from IPython import get_ipython
+from IPython.core.interactiveshell import ExecutionResult
 from IPython.display import display
 from matplotlib import pyplot as plt
 from numpy.typing import NDArray
@@ -36,6 +38,7 @@ IN_FLIGHT = 4  # pictures on their way to the browser at most
 PATIENCE = 1.0  # seconds after which a browser that is silent is sent the next picture anyhow
 REACH = 3000  # steps that the history shows
 BETAS = (0.1, 2.0)  # the ends of the slider
+Array = NDArray[np.float64]
 # (step, total KL in theory, total KL of the model), the newest last.
 Trail = deque[tuple[int, float, float]]
 BUTTONS = ("start", "pause", "step", "reset")  # without icons: their font is not in exported HTML
@@ -87,7 +90,7 @@ class LabFigure:
         n_latents: K, of the model whose legend says `name`.
     """
 
-    def __init__(self, eigenvalues: NDArray, n_latents: int, name: str):
+    def __init__(self, eigenvalues: Array, n_latents: int, name: str):
         self.n_latents = n_latents
         fig, axes = plt.subplots(1, 3, figsize=(10, 3), width_ratios=[3, 3, 2.4])
         self.water = figures.plot_spectrum(axes[0], eigenvalues, 0.0, n_latents)
@@ -99,7 +102,7 @@ class LabFigure:
         axes[1].set_ylim(0, 2.2)
         self.canvas = Canvas(fig)
 
-    def html(self, beta: float, level: float, theory: NDArray, kl: Tensor, errors: Tensor, history: Trail) -> str:
+    def html(self, beta: float, level: float, theory: Array, kl: Tensor, errors: Tensor, history: Trail) -> str:
         """The picture of one moment, and over it what it shows."""
         figures.move_water(self.water, level, self.n_latents)
         self.errors.set_ydata(errors[: len(self.water.bars)])
@@ -111,7 +114,7 @@ class LabFigure:
         return f"<div>{said}</div>{quick_img_tag(self.canvas.image(), said, self.canvas.fig)}"
 
 
-def show_lab(x: Tensor, *args, **options) -> "BetaLab":
+def show_lab(x: Tensor, *args: Any, **options: Any) -> "BetaLab":
     """Show a `BetaLab`; the one shown before stops."""
     lab = BetaLab(x, *args, **options)
     display(lab)
@@ -159,7 +162,8 @@ class BetaLab(Pictured):
         self.noise_var, self.spectrum = noise_var, data_spectrum(x)
         self.directions = torch.from_numpy(self.spectrum.directions.copy()).to(x.dtype)
         self._new_trainee = partial(Trainee, x, build, noise_var, lr, seed)
-        self.trainee, self.history = self._new_trainee(), deque(maxlen=600)
+        self.trainee = self._new_trainee()
+        self.history: Trail = deque(maxlen=600)
         self.figure = LabFigure(self.spectrum.eigenvalues, self.trainee.model.n_latents, name)
         super().__init__(self._make_widgets(beta))
         self.show()
@@ -168,7 +172,8 @@ class BetaLab(Pictured):
         """There is one lab at a time: two would share the kernel and both look broken."""
         if BetaLab.latest is not None:
             BetaLab.latest.pause()
-        BetaLab.latest, self._task = self, None
+        BetaLab.latest = self
+        self._task: asyncio.Task[None] | None = None
 
     def _make_widgets(self, beta: float) -> list[widgets.Widget]:
         self.beta = float_slider(Range("β", *BETAS, start=beta))
@@ -183,7 +188,7 @@ class BetaLab(Pictured):
         widgets.jslink((self.sent, "value"), (self.seen, "value"))
         return [widgets.HBox(list(self.buttons.values())), self.beta, self.picture]
 
-    def _in_cells_thread(self, act: Callable[[], object]) -> Callable[[object], None]:
+    def _in_cells_thread(self, act: Callable[[], object]) -> Callable[[object], object]:
         """JupyterLab brings clicks and moves in a second thread, a "subshell": let the thread of the cells act on them.
 
         Two threads that train one model or draw one figure would get in each other's way, and only
@@ -195,21 +200,21 @@ class BetaLab(Pictured):
     def is_running(self) -> bool:
         return self._task is not None and not self._task.done()
 
-    def start(self, _=None) -> None:
+    def start(self, _: object = None) -> None:
         """Train until `pause`, in the event loop that every Jupyter kernel has."""
         if not self.is_running:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
-    def pause(self, _=None) -> None:
+    def pause(self, _: object = None) -> None:
         """Stop after the step that is being taken."""
-        if self.is_running:
+        if self._task is not None:  # one that is done takes no notice
             self._task.cancel()
 
-    def step(self, _=None) -> None:
+    def step(self, _: object = None) -> None:
         """One gradient step, and a picture."""
         self._guarded(lambda: self.trainee.step(self.beta.value), self.show)
 
-    def reset(self, _=None) -> None:
+    def reset(self, _: object = None) -> None:
         """Back to the untrained weights; a training that runs goes on from there."""
         self.trainee = self._new_trainee()
         self.history.clear()
@@ -278,11 +283,11 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 def _stopped_by_interrupt(stop: Callable[[], None]) -> Iterator[None]:
     """Call `stop` when the kernel is interrupted, between cells (where Jupyter ignores it) or inside one."""
 
-    def after_cell(result) -> None:
+    def after_cell(result: ExecutionResult) -> None:
         if isinstance(result.error_in_exec, KeyboardInterrupt):
             stop()
 
-    def between_cells(signum, frame) -> None:
+    def between_cells(signum: int, frame: FrameType | None) -> None:
         stop()
         if callable(before):
             before(signum, frame)
