@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from vae_lessons.opening import child_environment
+from vae_lessons.opening import child_environment  # noqa: E402  found by the line above
 
 c = get_config()  # noqa: F821  JupyterHub defines it
 

@@ -1,7 +1,7 @@
 """Settings shared by all tests: reproducible examples, no time limits, no windows."""
 
 import matplotlib
-import matplotlib.font_manager  # noqa: F401  its list of fonts is made here, once, and not in a notebook's output
+import matplotlib.font_manager  # its list of fonts is made here, once, and not in a notebook's output
 from hypothesis import settings
 
 matplotlib.use("agg")

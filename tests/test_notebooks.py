@@ -193,7 +193,7 @@ def test_state_of_widgets_nobody_sees_is_dropped():
     def model(name: str, **state: object) -> dict:
         return {"model_name": name, "state": state}
 
-    shown, child, hidden, other = (letter * 32 for letter in "abcd")
+    shown, child, hidden = (letter * 32 for letter in "abc")
     state = {
         shown: model("VBoxModel", children=[f"IPY_MODEL_{child}"]),
         child: model("HTMLModel"),

@@ -195,7 +195,9 @@ def test_packages_cut_short_are_installed_again(clone):
     assert [path.name for path in packages.glob("*.dist-info")] == ["whole-1.dist-info"]
 
 
-@pytest.mark.parametrize("platform, nvidia, asked", [("linux", False, 1), ("linux", True, 0), ("darwin", False, 0)])
+@pytest.mark.parametrize(
+    ("platform", "nvidia", "asked"), [("linux", False, 1), ("linux", True, 0), ("darwin", False, 0)]
+)
 def test_cpu_index_is_for_linux_without_nvidia(clone, monkeypatch, platform, nvidia, asked):
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(install, "has_nvidia", lambda: nvidia)
@@ -231,7 +233,7 @@ def test_progress_is_not_repeated_at_once_nor_is_the_size_of_cuda(capsys):
 
 
 @pytest.mark.parametrize(
-    "text, cause",
+    ("text", "cause"),
     [
         ("connection broken by 'NewConnectionError'\nERROR: No matching", "no connection to the package index"),
         ("ERROR: [Errno 28] No space left on device", "the disk is full"),
@@ -272,7 +274,7 @@ def no_clone(monkeypatch, clone):
 
 
 @pytest.mark.parametrize(
-    "trouble, remedy",
+    ("trouble", "remedy"),
     [
         (no_room, "needs about 2 GB"),
         (no_ensurepip, "sudo apt install python{}.{}-venv".format(*sys.version_info)),
@@ -359,14 +361,14 @@ def test_relay_shows_the_address_once_and_errors_only(monkeypatch, capsys):
     assert printed.out.count(address) == 1 and printed.err.splitlines() == errors
 
 
-@pytest.mark.parametrize("user, expected", [(0, True), (1000, False)])
+@pytest.mark.parametrize(("user", "expected"), [(0, True), (1000, False)])
 def test_only_root_needs_allow_root(clone, monkeypatch, user, expected):
     monkeypatch.setattr(os, "geteuid", lambda: user)
     assert ("--allow-root" in opening.lab_command(clone.root, "python", [])) is expected
 
 
 @pytest.mark.parametrize(
-    "platform, display, browsers, opens",
+    ("platform", "display", "browsers", "opens"),
     [
         ("linux", ":0", True, True),
         ("linux", "", True, False),

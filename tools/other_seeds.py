@@ -21,7 +21,7 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from tests.lessons import COURSE, bank  # noqa: E402
+from tests.lessons import COURSE, bank
 
 FIRST, STEP = 1000, 1000  # the seeds tried: far apart, since a notebook adds small numbers to its own
 

@@ -10,6 +10,7 @@ import re
 import sys
 import tokenize
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     paths = [Path(argument) for argument in arguments] or sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
     pages = {path.stem[:2]: read(path) for path in paths}
     if len(pages) > 1:
-        pages["all"] = Page(*(sum(parts, []) for parts in zip(*pages.values())))
+        pages["all"] = Page(*([*chain(*parts)] for parts in zip(*pages.values())))
     print("  ".join(["lesson", *(figure.name for figure in FIGURES)]))
     print("  ".join(["goal  ", *(figure.goal.rjust(len(figure.name)) for figure in FIGURES)]))
     for name, page in pages.items():

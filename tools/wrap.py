@@ -25,7 +25,7 @@ def wrap(source: str) -> str:
     closing = ""  # what ends the block that is being copied as it is
     for line in source.splitlines():
         opened = next((mark for mark in ("```", "$$") if line.count(mark) % 2), "")
-        if closing or opened or "$$" in line or VERBATIM.search(line) and not _goes_on(prose, line):
+        if closing or opened or "$$" in line or (VERBATIM.search(line) and not _goes_on(prose, line)):
             wrapped += [*_filled(prose), line]
             prose = []
             closing = "" if closing and opened == closing else closing or opened
@@ -59,7 +59,7 @@ def _sentences(text: str) -> Iterator[list[str]]:
     start = 0
     for number, word in enumerate(words, start=1):
         ends = ENDS.search(word) and not ABBREVIATION.match(word)
-        if number == len(words) or ends and not NOT_FIRST.match(words[number]):
+        if number == len(words) or (ends and not NOT_FIRST.match(words[number])):
             yield words[start:number]
             start = number
 

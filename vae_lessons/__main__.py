@@ -10,7 +10,7 @@ if sys.version_info < (3, 10):
         "for example python3.12 -m vae_lessons.".format(*sys.version_info[:2])
     )
 
-from vae_lessons.command import main  # noqa: E402
+from vae_lessons.command import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
