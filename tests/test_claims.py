@@ -81,7 +81,9 @@ def test_measured_values_are_printed_for_people(value, expected):
     assert text(value) == expected
 
 
-@pytest.mark.parametrize("holds", [float("nan"), [False], claim, None, 1, "yes", torch.tensor([True]), np.array([True])])
+@pytest.mark.parametrize(
+    "holds", [float("nan"), [False], claim, None, 1, "yes", torch.tensor([True]), np.array([True])]
+)
 def test_only_one_truth_value_is_a_truth_value(holds):
     with pytest.raises(TypeError, match="holds must be True or False"):
         claim("something is so", holds, 1)

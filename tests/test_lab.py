@@ -167,7 +167,10 @@ def test_an_error_in_training_is_shown_and_reset_goes_on(x):
     lab = BetaLab(x, lr=1e20)
     for _ in range(3):
         lab.step()
-    assert "FloatingPointError: the model&#x27;s output became NaN or infinite" in lab.picture.value and "<details>" in lab.picture.value
+    assert (
+        "FloatingPointError: the model&#x27;s output became NaN or infinite" in lab.picture.value
+        and "<details>" in lab.picture.value
+    )
     lab.reset()
     assert seen(lab)["step"] == 0
 

@@ -69,12 +69,23 @@ def test_every_name_is_that_of_its_symbol(path):
 
 @pytest.mark.parametrize(
     "text",
-    ["the level βσ²", r"$\beta\sigma^2$", "λ₁/σ² = 1.4", "a decoder variance σ² of 4", "IWAE-K", "√N", "log s", "remembers 17 nats"],
+    [
+        "the level βσ²",
+        r"$\beta\sigma^2$",
+        "λ₁/σ² = 1.4",
+        "a decoder variance σ² of 4",
+        "IWAE-K",
+        "√N",
+        "log s",
+        "remembers 17 nats",
+    ],
 )
 def test_strays_are_seen(text):
     assert strays([text], STRAYS)
 
 
-@pytest.mark.parametrize("text", ["βσ_x²", r"$\beta\sigma_x^2$", "λ₁/σ_x²", "½(μ² + σ² − log σ² − 1)", "√S", "pays 17 nats", "log σ"])
+@pytest.mark.parametrize(
+    "text", ["βσ_x²", r"$\beta\sigma_x^2$", "λ₁/σ_x²", "½(μ² + σ² − log σ² − 1)", "√S", "pays 17 nats", "log σ"]
+)
 def test_what_is_right_is_no_stray(text):
     assert not strays([text], STRAYS)

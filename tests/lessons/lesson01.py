@@ -130,7 +130,12 @@ WRONG = [
     Wrong("1000 pairs agree", "q and p swapped", pairs, lambda: pairs(swapped=True)),
     Wrong("autograd's slope in μ", "μ doubled on its way", autograd, lambda: autograd(2.0)),
     Wrong("its slope in log σ", "log σ² handed over", autograd, lambda: autograd(2.0)),
-    Wrong("the second is over 20 times", "log σ² = log 0.1 for the narrow one", swapped, lambda: swapped(0.5 * math.log(0.1))),
+    Wrong(
+        "the second is over 20 times",
+        "log σ² = log 0.1 for the narrow one",
+        swapped,
+        lambda: swapped(0.5 * math.log(0.1)),
+    ),
     Wrong("the KL is −½ log", "the variances alone", correlated, lambda: correlated(torch.eye(2))),
     Wrong("a diagonal Σ", "σ on the diagonal for σ²", diagonal, lambda: diagonal(1)),
     Wrong("a full Σ", "the precision for the covariance", full, lambda: full(torch.linalg.inv(COV))),
