@@ -172,7 +172,7 @@ WRONG = [
 AT_5 = "estimate(experiments(5, 20_000))"
 SENTENCES = {
     "beyond ±2 once in 22 tries": "abs(1 / (1 - math.erf(2 / math.sqrt(2))) - 22) < 0.5",
-    "About −0.24 is left": "-0.28 < lean_64 < -0.20",
+    "About −0.25 is left, where −0.24 was predicted": "-0.28 < lean_64 < -0.20",
     "One draw has a skewness near −2": "-2.1 < lean < -1.85",
     "about twice as many on one side as on the other": "1.5 < missed_below / missed_above < 2.6",
     "With 5 it is not: it covers about 80 %": f"abs(sum(((a < truth) & (truth < b)).double().mean() for a, b in [{AT_5}.interval(0.95)]) - 0.805) < 0.012",

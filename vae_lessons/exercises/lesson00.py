@@ -24,9 +24,9 @@ def _nats(generator: torch.Generator) -> list[Case]:
 LAST_LATENT = Exercise(
     name="last-latent",
     title="A number",
-    task="""Brightness runs from 0 to 1 in these images, and the last latent dies at β = 1.398.
+    task="""Brightness runs from 0 to 1 in these images, and in theory the last KL reaches 0 at β = 1.398.
 Now double all pixel values, and leave `noise_var` at 0.5.
-At which β does the last latent die?
+At which β does the last KL reach 0?
 Replace `...` by your number, run the cell, then the check.
 A wrong answer does no harm, so try one first, if you like.""",
     stub="last_dies = ...",
