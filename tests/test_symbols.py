@@ -11,7 +11,7 @@ from vae_lessons.exercises.source import Lesson
 
 # What must not be written, and what stands for it.
 STRAYS = {
-    r"βσ²|β\s*·\s*σ²|\\beta\s*\\,?\s*\\sigma\^2|λ[ᵢ₁-₉_a-z{}]*\s*/\s*σ²|\\lambda(_\w)?\s*/\s*\\sigma\^2": "σ_x²: the variance of the decoder",
+    r"βσ²|β\s*·\s*σ²|\\beta\s*(?:\\,)?\s*\\sigma\^2|λ[ᵢ₁-₉_a-z{}]*\s*/\s*σ²|\\lambda(_\w)?\s*/\s*\\sigma\^2": "σ_x²: the variance of the decoder",
     r"(?:decoder(?:'s)?|noise) variance,? (?:σ²|\$\\sigma\^2\$)": "σ_x²: the variance of the decoder",
     r"\b[Ss]quared error \$?D\b|R\(D\)|\$D\$ (?:is|for) the (?:squared error|distortion)": "Δ: the squared error; D counts pixels",
     r"IWAE-K|\bK (?:importance )?(?:samples|draws)\b|\bN (?:samples|draws)\b|\\sqrt\{?N|√N": "S: samples",

@@ -214,7 +214,8 @@ def test_a_lecture_has_a_sensible_length(path):
     shown = [kind for kind in types if kind != "skip"]
     assert set(shown) <= {"slide", "subslide", "fragment", "-"} and shown[0] == "slide"
     assert 2 <= shown.count("slide") <= 16
-    assert 6 <= shown.count("slide") + shown.count("subslide") <= 40
+    lectures = 2 if path.name.startswith("08") else 1  # as the guide says
+    assert 6 <= shown.count("slide") + shown.count("subslide") <= 40 * lectures
 
 
 @every_notebook
