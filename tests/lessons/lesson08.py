@@ -241,7 +241,7 @@ WRONG = [
         lambda: error_of_mean_image(M),
     ),
     Wrong(
-        "near v = 0 the mean of ρ", "no ½ before |v|²", lambda: short_steps(sp.S.Half), lambda: short_steps(sp.S.One)
+        "at v = 0 the mean of ρ", "no ½ before |v|²", lambda: short_steps(sp.S.Half), lambda: short_steps(sp.S.One)
     ),
     Wrong("it ends at the mean of", "error per latent, not per pixel", lambda: alternated(64), lambda: alternated(8)),
     Wrong("which is below λ₈", "error per latent, not per pixel", lambda: alternated(64), lambda: alternated(8)),
@@ -430,7 +430,7 @@ SENTENCES: dict[str, str] = {
     "about two nats at 32": "1.6 < gain_32.min() and gain_32.max() < 2.4",
     "8 corners, where a code could pay, end near 0": "-0.25 < gain_8.min() and gain_8.max() < 0.1",
     "About one nat is lost by the decoder": "0.7 < gain_ideal - warm_d[0] < 1.3",
-    "It pays nearly log 16 = 2.77 nats": "2.2 < paid < 2.9",
+    "It pays about two and a half nats": "2.2 < paid < 2.9",
     "In D the learned variance gains most of all": "gain_d['learned σ_x²'].min() > max(warm_d.max(), free_d.max())",
     "this one is a single image learned by heart, and helps one digit in 1797": "by_heart.item() > 5",
 }
