@@ -175,5 +175,10 @@ WRONG = {
         + "    o = torch.randperm(n_test, generator=generator)\n    p = n_test + torch.randperm(len(x) - n_test, generator=generator)\n    return x[p], x[o]",
         SPLIT + "    o = torch.randperm(len(x), generator=generator)\n    return o[n_test:], o[:n_test]",
         SPLIT + "    o = torch.randperm(len(x), generator=generator)\n    return x[o[n_test:]]",
+        # one block of neighbours at a random place
+        SPLIT
+        + "    k = int(torch.randint(len(x), (1,), generator=generator))\n    r = torch.roll(x, k, 0)\n    return r[n_test:], r[:n_test]",
+        SPLIT
+        + "    i = int(torch.randint(len(x) - n_test + 1, (1,), generator=generator))\n    return torch.cat([x[:i], x[i + n_test:]]), x[i:i + n_test]",
     ],
 }

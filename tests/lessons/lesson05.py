@@ -33,6 +33,7 @@ def overlapping() -> Tensor:
 
 
 @cache
+@torch.enable_grad()  # also where it is first called without
 def trained() -> tuple[VAE, VAE, Tensor]:
     """Two of the lesson's models as a stack, after 30 epochs and after 100, and the first epochs' KL (30, 2, 8)."""
 

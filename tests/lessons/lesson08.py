@@ -240,9 +240,7 @@ WRONG = [
         lambda: error_of_mean_image(M - 1),
         lambda: error_of_mean_image(M),
     ),
-    Wrong(
-        "at v = 0 the mean of ρ", "no ½ before |v|²", lambda: short_steps(sp.S.Half), lambda: short_steps(sp.S.One)
-    ),
+    Wrong("at v = 0 the mean of ρ", "no ½ before |v|²", lambda: short_steps(sp.S.Half), lambda: short_steps(sp.S.One)),
     Wrong("it ends at the mean of", "error per latent, not per pixel", lambda: alternated(64), lambda: alternated(8)),
     Wrong("which is below λ₈", "error per latent, not per pixel", lambda: alternated(64), lambda: alternated(8)),
     Wrong("the maximum lies at", "log σ_x² for one pixel", lambda: top_of_curve(64), lambda: top_of_curve(1)),

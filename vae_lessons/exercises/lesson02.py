@@ -209,7 +209,7 @@ ERROR_BAR = Exercise(
     task="""This function gives the KL of an image with its standard error.
 Its author is proud: in thousands of experiments of 500 draws each, the interval kl ± 1.96 error has
 never missed the truth, where a 95 % interval should miss it in one of 20.
-Repair it; the sum over latents is right.
+Repair it; the sum over latents is right, and so is the S − 1 of `std()`.
 Return a pair of tensors with one number each, in the dtype of the input, as it does now.""",
     stub='''def kl_with_error(log_ratios):
     """log_ratios (S, K), S draws of K latents → the KL summed over latents, its standard error."""

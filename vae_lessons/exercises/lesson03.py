@@ -70,7 +70,8 @@ PRIOR_GAP = Exercise(
     task="""In the slider's model $w = 1$, $\\sigma_x^2 = 0.25$ and $x = 1.5$.
 A lazy encoder answers with the prior itself: $q(z) = \\mathcal N(0, 1)$.
 Then its KL to the prior is 0.
-How large is the gap, in nats?""",
+How large is the gap, in nats?
+Two digits are enough.""",
     stub="gap = ...",
     answer="gap",
     solution="""mean, variance = 1.5 / (1 + 0.25), 0.25 / (1 + 0.25)  # of the posterior

@@ -20,7 +20,7 @@ COLLAPSE = Exercise(
     name="cure-beta-limit",
     title="Predict a number",
     task="""With a learned σ_x² and β = 1, a linear VAE whose latents are all dead is not at its optimum on the digits.
-With β > 1 the water level is βσ_x².
+The water level is βσ_x², for any β.
 Suppose all latents of the linear VAE are dead, and σ_x² is at its best for that state.
 From which β on does no first nat pay in any direction, so that all stay dead?
 Two digits are enough.

@@ -278,7 +278,7 @@ precise and wrong.""",
         ),
         Mistake(
             'culprit = "d"',
-            "log q(z) would be 7.49 nats too high, and the information 7.49 too small: just below 0 here.",
+            "log q(z) would be 7.49 nats too high, and the information 7.49 too small: about 0 here.",
         ),
     ),
 )

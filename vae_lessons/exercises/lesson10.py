@@ -216,7 +216,8 @@ On the linear VAE with its best encoder, where log p(x) is known, the score of 1
 500 comes out 1.1 nats *above* log p(x), with a standard error of 0.02.
 So it is no bound.
 Repair it.
-`log_ratio(mu, log_sigma, eps)` of lesson 02 is imported.""",
+`log_ratio(mu, log_sigma, eps)` of lesson 02 is imported: it takes mu and log_sigma (B, K) and eps
+(S, B, K) as they are, and returns (S, B, K).""",
     stub=_SCORE + "log_w = log_likelihood - kl_to_standard(mu, log_sigma).sum(-1)" + _AVERAGE,
     answer="test_score",
     solution=_SCORE + "log_w = log_likelihood - log_ratio(mu, log_sigma, eps).sum(-1)" + _AVERAGE,
