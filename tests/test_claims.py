@@ -10,12 +10,10 @@ import sympy
 import torch
 
 from tests import lessons
-from tests.lessons import COURSE, Wrong
+from tests.lessons import COURSE, MASK, REPLACEMENT, Wrong
 from vae_lessons.claims import claim, text
 from vae_lessons.montecarlo import Estimate
 
-MASKS = (lessons.NOTEBOOKS.parent / "tests" / "claims_sanitize.cfg").read_text(encoding="utf-8")
-((MASK, REPLACEMENT),) = re.findall(r"^regex: (.*)$\n^replace: (.*)$", MASKS, re.MULTILINE)
 VARIANTS = [(path, wrong) for path in COURSE for wrong in lessons.bank(path).WRONG]
 every_notebook = pytest.mark.parametrize("path", COURSE, ids=lambda path: f"lesson{path.name[:2]}")
 every_variant = pytest.mark.parametrize(
