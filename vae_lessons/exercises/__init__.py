@@ -20,7 +20,7 @@ from IPython.display import Markdown, display
 from vae_lessons.exercises.judging import Status, Verdict, judge
 from vae_lessons.exercises.source import Exercise, Lesson
 
-NUMBERS = tuple(f"{number:02d}" for number in range(11))
+NUMBERS = tuple(sorted(path.stem[-2:] for path in Path(__file__).parent.glob("lesson[0-9][0-9].py")))
 _given: dict[str, int] = {}  # how many hints were shown in this kernel
 
 
