@@ -10,6 +10,8 @@ import pytest
 import store_notebooks
 from wrap import wrap
 
+from tests.lessons import own_code
+
 ROOT = Path(__file__).resolve().parent.parent
 COURSE = store_notebooks.course()
 every_notebook = pytest.mark.parametrize("path", COURSE, ids=lambda path: path.stem)
@@ -58,7 +60,7 @@ def test_prose_has_a_sentence_a_line(path):
 
 @every_notebook
 def test_all_seeds_come_from_one_line(path):
-    code = "\n".join(cell.source for cell in cells(path, "code") if "exercise" not in cell.metadata.get("tags", ()))
+    code = "\n".join(own_code(path))
     assert len(re.findall(r"^SEED = 0$", code, re.MULTILINE)) == 1
     assert not re.findall(r"(?:seed=|manual_seed\(|default_rng\()(?!SEED)(?!seed)", code)
 
@@ -67,10 +69,9 @@ def test_all_seeds_come_from_one_line(path):
 def test_a_name_keeps_its_type(path):
     """A name bound in several cells is bound by the same call, or by the same kind of literal, in each."""
     kinds: dict[str, set[str]] = {}
-    for cell in cells(path, "code"):
-        if "exercise" not in cell.metadata.get("tags", ()):
-            for name, kind in bindings(ast.parse(cell.source)):
-                kinds.setdefault(name, set()).add(kind)
+    for source in own_code(path):
+        for name, kind in bindings(ast.parse(source)):
+            kinds.setdefault(name, set()).add(kind)
     assert {name: found for name, found in kinds.items() if len(found) > 1} == {}
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
+from export_assignment import is_exercise
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -97,10 +98,6 @@ def run(path: Path, seed: int) -> Run:
     printed = "".join(output.get("text", "") for output in outputs)
     held = re.findall(r"^HELD(.*)$", printed, re.MULTILINE)
     return Run([tuple(one) for one in json.loads(held[-1])] if held else [], errors)
-
-
-def is_exercise(cell: nbformat.NotebookNode) -> bool:
-    return "exercise" in cell.metadata.get("tags", ())
 
 
 def reseed(cells: Sequence[nbformat.NotebookNode], seed: int) -> None:

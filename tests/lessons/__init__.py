@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import nbformat
+from export_assignment import is_exercise
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 COURSE = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
@@ -52,13 +53,18 @@ def bank(path: Path) -> ModuleType:
     return import_module(f"tests.lessons.lesson{path.name[:2]}")
 
 
+def own_code(path: Path) -> list[str]:
+    """The code cells of a lesson itself, its exercises left out."""
+    cells = nbformat.read(path, as_version=4).cells
+    return [cell.source for cell in cells if cell.cell_type == "code" and not is_exercise(cell)]
+
+
 def claims(path: Path) -> Iterator[Claim]:
     """The claims of a notebook, in order."""
-    for cell in nbformat.read(path, as_version=4).cells:
-        if cell.cell_type == "code" and "exercise" not in cell.metadata.get("tags", ()):
-            for node in ast.walk(ast.parse(cell.source)):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "claim":
-                    yield Claim(_beginning(node.args[0]), node.args[1])
+    for source in own_code(path):
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "claim":
+                yield Claim(_beginning(node.args[0]), node.args[1])
 
 
 def _beginning(sentence: ast.expr) -> str:
