@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import psutil
@@ -9,7 +10,15 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from vae_lessons.checks import check_callable, check_count, check_input, check_number, check_tensor, check_type
+from vae_lessons.checks import (
+    check_callable,
+    check_count,
+    check_input,
+    check_number,
+    check_tensor,
+    check_type,
+    entries_known,
+)
 from vae_lessons.model import LatentGaussian, Output, StackedLinear
 from vae_lessons.objective import ElboTerms, Loss
 from vae_lessons.torch_state import interrupts_between_steps, threads
@@ -104,7 +113,9 @@ def fit(
             with threads(useful_threads(model)):
                 for epoch in tqdm(range(epochs), desc=f"{epochs} epochs", bar_format=BAR, disable=not progress):
                     now = losses[min(epoch, len(losses) - 1)]
-                    records.append(_epoch(model, x, now, optimizer, batch_size, generator, check_interrupt))
+                    # The first epoch looks at every image; the later ones see the same images.
+                    with entries_known() if epoch else nullcontext():
+                        records.append(_epoch(model, x, now, optimizer, batch_size, generator, check_interrupt))
         except KeyboardInterrupt:
             interrupted = True
         except FloatingPointError as error:
@@ -163,14 +174,14 @@ def _epoch(
     check_interrupt: Callable[[], None],
 ) -> Record:
     """One pass over x."""
-    totals: list[Tensor] = []
+    sizes, steps = [], []
     for images in shuffled(x, batch_size, generator):
         check_interrupt()
-        value, terms = gradient_step(model, images, loss, optimizer, generator)
-        means = (value, terms.log_likelihood.mean(-1), terms.kl.mean(-2))
-        weighted = [mean * (len(images) / len(x)) for mean in means]
-        totals = [a + b for a, b in zip(totals, weighted)] if totals else weighted
-    value, log_likelihood, kl = totals
+        value, terms = _step(model, images, loss, optimizer, generator)
+        sizes.append(len(images))
+        steps.append((value, terms.log_likelihood.mean(-1), terms.kl.mean(-2)))
+    shares = torch.tensor(sizes, dtype=x.dtype, device=x.device) / len(x)
+    value, log_likelihood, kl = (torch.tensordot(shares, torch.stack(means), 1) for means in zip(*steps))
     return value, log_likelihood, kl
 
 
@@ -209,20 +220,44 @@ def gradient_step(
     check_callable("loss", loss)
     check_type("optimizer", optimizer, torch.optim.Optimizer)
     check_type("generator", generator, torch.Generator)
+    return _step(model, images, loss, optimizer, generator)
+
+
+def _step(
+    model: LatentGaussian, images: Tensor, loss: Loss, optimizer: torch.optim.Optimizer, generator: torch.Generator
+) -> tuple[Tensor, ElboTerms]:
+    """`gradient_step`, once its arguments are known to be good."""
     output = model(images, generator=generator)
-    lost = _overflows(output)
-    if lost.all():
-        raise FloatingPointError("the model's output became NaN or infinite")
-    value, terms = loss(_without(output, lost), images)
-    lost = lost | ~torch.isfinite(value.detach())
-    if lost.all():
-        raise FloatingPointError(f"the loss became {value.detach().flatten()[0].item()}")
+    value, terms, lost = _loss_of_each(loss, output, images)
     optimizer.zero_grad()
     value.sum().backward()
-    if lost.any():
-        _spoil(model, lost)
+    if lost is None:
+        optimizer.step()
+        return value.detach(), ElboTerms(terms.log_likelihood.detach(), terms.kl.detach())
+    _spoil(model, lost)
     optimizer.step()
     return _nan_where(lost, value), ElboTerms(_nan_where(lost, terms.log_likelihood), _nan_where(lost, terms.kl))
+
+
+def _loss_of_each(loss: Loss, output: Output, images: Tensor) -> tuple[Tensor, ElboTerms, Tensor | None]:
+    """The loss, its terms, and which models have none that is finite: bool (M,), or None where all have one."""
+    lost = None
+    try:
+        value, terms = loss(output, images)
+    except (ValueError, FloatingPointError):  # a loss may refuse NaN, and would refuse it for all models
+        lost = _overflows(output)
+        if not lost.any():
+            raise
+        if lost.all():
+            raise FloatingPointError("the model's output became NaN or infinite") from None
+        value, terms = loss(_without(output, lost), images)
+    finite = torch.isfinite(value.detach())
+    if lost is None and finite.all():
+        return value, terms, None
+    lost = ~finite if lost is None else lost | ~finite
+    if lost.all():
+        raise FloatingPointError(f"the loss became {value.detach().flatten()[0].item()}")
+    return value, terms, lost
 
 
 def _overflows(output: Output) -> Tensor:
@@ -235,8 +270,6 @@ def _overflows(output: Output) -> Tensor:
 
 def _without(output: Output, lost: Tensor) -> Output:
     """The pass with zeros for the models that are lost, so that the others' losses can be computed."""
-    if not lost.any():
-        return output
     return Output(*(torch.where(lost[:, None, None], 0.0, values) for values in output))
 
 
@@ -249,8 +282,6 @@ def _spoil(model: LatentGaussian, lost: Tensor) -> None:
 
 def _nan_where(lost: Tensor, values: Tensor) -> Tensor:
     """Values (M, ...) without their gradient, and NaN in the rows of the models that are lost."""
-    if not lost.any():
-        return values.detach()
     return values.detach().masked_fill(lost.view(lost.shape + (1,) * (values.ndim - lost.ndim)), torch.nan)
 
 
