@@ -19,6 +19,7 @@ from vae_lessons.checks import (
     check_number,
     check_tensor,
     check_type,
+    is_finite,
 )
 from vae_lessons.gaussian import kl_to_standard
 from vae_lessons.model import LatentGaussian, reparameterize
@@ -148,6 +149,6 @@ def _check_model_and_images(model: LatentGaussian, x: Tensor) -> None:
 
 def _finite(values: Tensor) -> Tensor:
     """What a model returned, once it is known not to have overflowed."""
-    if not torch.isfinite(values).all():
+    if not is_finite(values):
         raise ValueError("model overflows: for these x, mu, log_sigma or eps it returned NaN or infinite entries")
     return values

@@ -64,11 +64,14 @@ def check_tensor(name: str, value: Tensor, shape: str = "(...)") -> None:
         raise ValueError(f"{name} must have shape {shape}, got {tuple(value.shape)}")
     if value.numel() == 0:
         raise ValueError(f"{name} must not be empty, got shape {tuple(value.shape)}")
-    if _entries_known.get():
-        return
-    # one cheap pass first: a finite sum has finite terms, but large terms can overflow their sum
-    if not math.isfinite(value.detach().sum()) and not torch.isfinite(value).all():
+    if not _entries_known.get() and not is_finite(value):
         raise ValueError(f"{name} must be finite, got NaN or infinite entries")
+
+
+def is_finite(value: Tensor) -> bool:
+    """Whether no entry of `value` is NaN or infinite."""
+    # one cheap pass first: a finite sum has finite terms, but large terms can overflow their sum
+    return math.isfinite(value.detach().sum()) or bool(torch.isfinite(value).all())
 
 
 def _has_shape(ndim: int, shape: str) -> bool:
