@@ -220,6 +220,15 @@ with torch.no_grad():
     OUTPUT, OF_STACK = VAE(X, eps=EPS[0]), STACK(X, eps=EPS[0].expand(M, B, K))
 SPECTRUM = spectrum.data_spectrum(rand(2 * D, D))
 IMAGES = data.Images(rand(9, D), torch.arange(9), (2, 3))
+OF_GREY = kind(
+    IMAGES,
+    parts=tuple(IMAGES),
+    flat=IMAGES._replace(x=IMAGES.x[0]),
+    too_bright=IMAGES._replace(x=IMAGES.x * 255),
+    negative=IMAGES._replace(x=-IMAGES.x),
+    nan=IMAGES._replace(x=IMAGES.x * math.nan),
+    bytes=IMAGES._replace(x=IMAGES.x.byte()),
+)
 PARTS = {"output", "x_hat", "mu", "log_sigma"}
 
 
@@ -411,6 +420,10 @@ CALLS: dict[str, list[Call]] = {
         Call(spectrum.ppca_noise_var, {"eigenvalues": eigenvalues(), "n_latents": up_to(D - 1)})
     ],
     "data.digits": [],
+    "data.mnist": [],  # what a folder may hold wrongly: tests/test_downloads.py
+    "data.fashion_mnist": [],
+    "data.binarised": [Call(data.binarised, {"images": OF_GREY, "seed": count(0, "None", zero=True)})],
+    "data.resampled": [Call(data.resampled, {"x": tensor(X, *LONE, "a scalar"), "generator": A_GENERATOR})],
     "data.split": [
         Call(
             data.split,
