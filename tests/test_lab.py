@@ -22,7 +22,7 @@ from vae_lessons.training import fit
 
 def seen(lab: BetaLab) -> dict[str, float]:
     """The numbers in the text of the lab's picture."""
-    pattern = r"β = (.+): (\d) of 8 live in theory; step (\d+): total KL (.+), in theory (.+)"
+    pattern = r"β = (.+): (\d) of 8 above water in theory; step (\d+): total KL (.+), in theory (.+)"
     text = html.unescape(re.search('alt="([^"]*)"', lab.picture.value)[1])
     return dict(zip(("beta", "live", "step", "trained", "theory"), map(float, re.fullmatch(pattern, text).groups())))
 
@@ -65,7 +65,7 @@ def test_latents_drown_and_resurface_in_the_order_of_the_eigenvalues(x):
     directions = torch.from_numpy(spectrum.directions.copy()).float()
     for beta, live in ((0.5, 5), (2.0, 0), (0.3, 8)):
         with threads(1):
-            for _ in range(1200):
+            for _ in range(800):
                 trainee.step(beta)
         kl, errors = trainee.state(directions)
         theory = kl_per_latent(spectrum.eigenvalues, beta * 0.5, 8)

@@ -108,7 +108,7 @@ class LabFigure:
         self.errors.set_ydata(errors[: len(self.water.bars)])
         figures.move_kl_per_latent(self.bars, theory, kl)
         figures.move_race(self.race, *zip(*history))
-        said = f"β = {beta:.2f}: {np.count_nonzero(theory)} of {self.n_latents} live in theory"
+        said = f"β = {beta:.2f}: {np.count_nonzero(theory)} of {self.n_latents} above water in theory"
         said += f"; step {history[-1][0]}: total KL {kl.sum():.2f}, in theory {theory.sum():.2f}"
         # Above the picture, not in it: text is what matplotlib draws slowest.
         return f"<div>{said}</div>{quick_img_tag(self.canvas.image(), said, self.canvas.fig)}"

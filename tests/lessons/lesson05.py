@@ -17,7 +17,7 @@ from vae_lessons.torch_state import seeded
 from vae_lessons.training import fit
 
 NOISE_VAR = 0.03
-SEEDS = [0, 7]  # model 7 of the lesson's ten has a dead latent
+SEEDS = [0, 5]  # model 5 of the lesson's ten has a dead latent
 
 
 @cache
@@ -35,15 +35,15 @@ def overlapping() -> Tensor:
 @cache
 @torch.enable_grad()  # also where it is first called without
 def trained() -> tuple[VAE, VAE, Tensor]:
-    """Two of the lesson's models as a stack, after 30 epochs and after 100, and the first epochs' KL (30, 2, 8)."""
+    """Two of the lesson's models as a stack, after 20 epochs and after 60, and the first epochs' KL (20, 2, 8)."""
 
     def fresh() -> VAE:
         return stack_models(lambda layer: reference_vae(layer=layer), SEEDS)
 
     loss, young, old = negative_elbo(NOISE_VAR, torch.ones(2)), fresh(), fresh()
-    history = fit(young, data()[0].x, loss, epochs=30, lr=2e-3, progress=False)
+    history = fit(young, data()[0].x, loss, epochs=20, lr=2e-3, progress=False)
     old.load_state_dict(young.state_dict())
-    fit(old, data()[0].x, loss, epochs=70, lr=2e-3, seed=1, progress=False)
+    fit(old, data()[0].x, loss, epochs=40, lr=2e-3, seed=1, progress=False)
     return young, old, history.kl
 
 
@@ -176,7 +176,7 @@ def neighbours(points: Tensor | None = None, itself: bool = False) -> Names:
 
 @torch.no_grad()
 def part_moved(rank: int) -> Names:
-    """How much a latent of model 7 moves its picture, beside the strongest; rank 0 has the smallest KL."""
+    """How much a latent of model 5 moves its picture, beside the strongest; rank 0 has the smallest KL."""
     order = terms_on(data()[1].x).kl.mean(1)[1].argsort()
 
     def moves(latent: Tensor) -> Tensor:
@@ -210,7 +210,7 @@ WRONG = [
     Wrong(ELBO, "z = μ", elbo_on_test, lambda: elbo_on_test(at_mean=True)),
     Wrong(ELBO, "log σ read as log σ²", elbo_on_test, lambda: {"on_test": read_as_log_variance()}),
     Wrong(ELBO, "test images among the training images", elbo_on_test, lambda: {"on_test": elbo_on(overlapping())}),
-    Wrong(ELBO, "30 epochs", elbo_on_test, lambda: elbo_on_test(stack=trained()[0])),
+    Wrong(ELBO, "20 epochs", elbo_on_test, lambda: elbo_on_test(stack=trained()[0])),
     Wrong(
         "on training images",
         "test images among the training images",
@@ -243,10 +243,10 @@ WRONG = [
 ]
 
 TRAINED_AT_HALF = """(lambda other: (
-    fit(other, train.x, negative_elbo(0.5, 1.0), epochs=100, lr=2e-3, seed=SEED, progress=False),
+    fit(other, train.x, negative_elbo(0.5, 1.0), epochs=60, lr=2e-3, seed=SEED, progress=False),
     evaluate(other, test.x).kl.mean(0).sort(descending=True).values)[1])(reference_vae())"""
 SENTENCES = {
-    "The total KL goes **up**, to 11 or 12 nats": "10.5 < late < 12.5",
+    "The total KL goes **up**, to about 11 nats": "10.2 < late < 12",
     "then stays about level while the reconstructions still improve": "abs(total_kl[30] / late - 1) < 0.15"
     " and history.log_likelihood[-1] > history.log_likelihood[30] + 1",
     "Single latents rise and fall": "(history.kl.max(0).values - history.kl[-1]).max() > 0.1",
@@ -254,9 +254,9 @@ SENTENCES = {
     "model(test.x, torch.zeros(297, 8)), test.x, NOISE_VAR).elbo.mean() - on_test.mean < 4.5",
     "read as log σ² in the KL it looks about 5 nats higher": "4 < kl_to_standard(seen.mu, seen.log_sigma)"
     ".sum(1).mean() - kl_to_standard(seen.mu, seen.log_sigma / 2).sum(1).mean() < 6",
-    "it looks one to three nats higher": "0.8 < gap * 1500 / 1797 < 3.3",
-    "after 30 epochs the curve above is still 4 to 5 nats below its end": "3.4 < history.elbo[99] - history.elbo[29] < 5.7",
-    "Samples stand about halfway": "0.35 < (of_samples - of_tests) / (of_mean - of_tests) < 0.75",
+    "it looks half a nat to three nats higher": "0.4 < gap * 1500 / 1797 < 3.3",
+    "after 20 epochs the curve above is still 4 to 7 nats below its end": "3.5 < history.elbo[59] - history.elbo[19] < 7.5",
+    "Samples stand half to two thirds of the way": "0.4 < (of_samples - of_tests) / (of_mean - of_tests) < 0.75",
     "costs between half a nat and about two": "kl_per_latent[alive(kl_per_latent)].min() > 0.5"
     " and kl_per_latent.max() < 2.2",
     "nearly every latent costs more than half a nat, or next to nothing": "((kl_of_ten > 0.5) | (kl_of_ten < 0.1))"
@@ -264,5 +264,6 @@ SENTENCES = {
     "Repeated with other seeds, it was two to six of ten": "2 <= n_with_dead <= 6",
     "It costs a fraction of a nat of ELBO": "lost < 0.8",
     "the codes were never better, and at most 7 of 100 worse": "by_pixels - 0.075 < by_codes <= by_pixels",
-    "Two latents stay alive, at about 0.2 nats each": f"(lambda kl: kl[1] > 0.1 > kl[2] and kl[0] < 0.32)({TRAINED_AT_HALF})",
+    "One latent stays alive, at about 0.2 nats, mostly a second at 0.1 to 0.2, and a third may keep a trace": "(lambda kl: 0.14 < kl[0] < 0.27 and kl[1] < 0.2 and kl[2] < 0.1)"
+    f"({TRAINED_AT_HALF})",
 }

@@ -47,6 +47,10 @@ more error.""",
         "1.5 · 2 · 0.03",
     ),
     mistakes=(
+        Mistake(
+            "less_error = 1.5 / 0.03",
+            "That converts the wrong way, and without the 2: one nat is 2σ_x² of squared error, so multiply.",
+        ),
         Mistake("less_error = 1.5 * 0.03", "The Gaussian has a 2 in it: the error is divided by 2σ_x², not by σ_x²."),
         Mistake(
             "less_error = 1.5 * 2 * 0.03**2",
@@ -239,7 +243,7 @@ RELU_BUG = Exercise(
     title="Find the bug",
     task="""A colleague wrote the encoder as below.
 It trains without an error, but with the settings of this lesson the ELBO on test images is about −2
-nats, where yours is about 23.
+nats, where yours is about 22.
 In the map of codes all images lie in one quarter of the plane, and every σ is 1 or more, for any
 image and any latent.
 Repair it.
