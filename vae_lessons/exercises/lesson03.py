@@ -47,7 +47,8 @@ def _images(generator: torch.Generator) -> list[Case]:
         return shares(generator, batch, n_pixels, dtype=dtype), *code, eps, decode, 0.3
 
     x, mu, eps = torch.tensor([[1.5]]), torch.tensor([[1.2]]), torch.tensor([[0.5]])
-    same = Function("lambda z: z")
+    same, total = Function("lambda z: z"), Function("lambda z: z.sum(1, keepdim=True)")
+    pair = torch.tensor([[1.2, -0.5]]), torch.tensor([[-0.5, -1.0]])  # mu, log_sigma
     return [
         Case("the slider's image with q = N(1.2, 1)", (x, mu, torch.zeros(1, 1), eps, same, 0.25)),
         Case("a very narrow q", (x, mu, torch.tensor([[-4.0]]), eps, same, 0.25)),
@@ -55,6 +56,7 @@ def _images(generator: torch.Generator) -> list[Case]:
         Case("a decoder with very little noise", (x, mu, torch.tensor([[-0.5]]), eps, same, 0.001)),
         Case("a decoder with much noise", (x, mu, torch.tensor([[-0.5]]), eps, same, 100.0)),
         Case("one image with 3 latents", draw(1, 3, 4)),
+        Case("one image with 2 latents", (x, *pair, torch.tensor([[0.5, -1.0]]), total, 0.25)),
         Case("4 images with 2 latents", draw(4, 2, 3)),
         Case("double precision", draw(3, 2, 4, torch.float64)),
         Case(
@@ -89,6 +91,10 @@ A KL to the prior of 0 does not make the bound tight: here all of the loss is in
             "gap = 0.0", "The KL to the *prior* is 0. The gap is the KL to the posterior p(z|x), another Gaussian."
         ),
         Mistake("gap = -6.7258", "That is the ELBO. The gap is what is missing from it up to log p(x) = −1.93."),
+        Mistake(
+            "gap = 6.7258",
+            "That is −ELBO, its distance from 0. The gap is its distance from log p(x) = −1.93.",
+        ),
         Mistake("gap = -4.795", "The size is right, but a gap is a KL and never negative: it is log p(x) − ELBO."),
         Mistake(
             "gap = 1.1247",
@@ -243,6 +249,10 @@ then, and it makes q as wide as the prior.""",
             _elbo("(mu + log_sigma.exp() * eps).detach()"),
             "The values are right, but z was cut off from `mu` and `log_sigma`: an encoder would "
             "learn from the KL alone, which would soon be 0.",
+        ),
+        Mistake(
+            _elbo(_Z, "log_likelihood - kl / mu.shape[1]"),
+            "z is right now. But the KL is averaged over the latents: they are paid for each, so sum over them.",
         ),
         Mistake(
             _elbo(_Z, "(log_likelihood - kl).mean()"),

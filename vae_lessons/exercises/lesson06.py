@@ -40,6 +40,10 @@ leave the level alone.""",
             "A number of latents is whole: which is the first that lifts it out?",
         ),
         Mistake(
+            "n_latents = 64 / (2 * 0.699)",
+            "That solves D/(2K) = λ₁, where the water just touches. Latents come whole: round it up.",
+        ),
+        Mistake(
             "n_latents = 92",
             "The level is D/(2K), not D/K: in the ELBO the squared error is divided by 2σ_x².",
         ),

@@ -53,6 +53,10 @@ So the limit is λ₁ divided by the mean, 9.53.""",
             "That is where λ₈ is under water. The model stays dead only when the strongest direction is.",
         ),
         Mistake(
+            "limit = 1.398",
+            "That is lesson 07's limit, at σ_x² = ½. Here σ_x² is learned: which value is best when all latents are dead?",
+        ),
+        Mistake(
             "limit = 0.1049",
             "Upside down: a direction lives while λ > βσ_x², so the limit is larger than 1.",
         ),
@@ -136,6 +140,10 @@ The lower limit matters most: a negative β would reward the model for a large K
             "The ramp ends where it should, but it rises from epoch 0 on. Up to `start` β should be 0.",
         ),
         Mistake(
+            _function(_WARM_UP, "return min(max((epoch - start) / (length - start), 0.0), 1.0)"),
+            "You took `length` for the epoch in which the ramp ends. It is how many epochs the ramp lasts.",
+        ),
+        Mistake(
             _function(_WARM_UP, "return 0.0 if epoch < start else 1.0"),
             "That is a step, not a ramp: the whole KL sets in at once.",
         ),
@@ -159,6 +167,7 @@ def _kls(generator: torch.Generator) -> list[Case]:
     pair = torch.tensor([[0.1, 1.0], [0.5, 2.0]])
     return [
         Case("two images with 2 latents", (pair, 0.4)),
+        Case("three images with 2 latents", (torch.tensor([[0.1, 1.0], [0.5, 2.0], [0.3, 0.6]]), 0.4)),
         Case("two images whose totals lie on both sides of the floor", (torch.tensor([[0.1, 0.2], [0.3, 0.4]]), 0.5)),
         Case("a floor of 0, the ordinary KL", (pair, 0.0)),
         Case("a floor above everything", (pair, 100.0)),
@@ -203,6 +212,14 @@ It belongs to each latent: mean over the batch, floor, sum over latents, in this
             _function(_FREE_BITS, "return torch.clamp(kl.mean(0).sum(), min=floor)"),
             "That does what it did before: the floor still stands on the total, so one latent can "
             "use up the free nats of all.",
+        ),
+        Mistake(
+            _function(_FREE_BITS, "return kl.sum(-1).mean().clamp(min=kl.shape[-1] * floor)"),
+            "K·δ free nats, but still for all together: one latent can use them up alone. Each has a floor of its own.",
+        ),
+        Mistake(
+            _function(_FREE_BITS, "means = kl.mean(0)\n    return torch.where(means > floor, means, 0.0).sum()"),
+            "Below the floor you count 0 nats, so the loss jumps by δ there. At the floor and below, max(δ, KL) is δ.",
         ),
         Mistake(
             _function(_FREE_BITS, "return kl.clamp(min=floor).sum(-1).mean()"),
@@ -304,6 +321,14 @@ the best σ_x² the slope in it is 0.""",
         Mistake(
             _function(_LEARNED, f"{_ERROR}return -0.5 * x.shape[-1] * torch.log(2 * math.pi * mse)"),
             "The gradients are right, but D/2 nats are missing: Δ/(2σ_x²) is D/2 at the best σ_x², not 0.",
+        ),
+        Mistake(
+            _function(_LEARNED, f"{_ERROR}return -0.5 * x.shape[-1] * torch.log(math.e * mse)"),
+            "The gradients are right, but the density's own factor is missing: 2π stands beside σ_x² in the logarithm.",
+        ),
+        Mistake(
+            _function(_LEARNED, f"{_ERROR}return -x.shape[-1] * torch.log(2 * math.pi * math.e * mse)"),
+            "The ½ is missing: the normaliser of a Gaussian has the root of σ_x².",
         ),
         Mistake(
             _function(_LEARNED, f"{_ERROR}return 0.5 * x.shape[-1] * torch.log(2 * math.pi * math.e * mse)"),

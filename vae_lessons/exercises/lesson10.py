@@ -128,6 +128,10 @@ k = 1 is the ELBO, k = S the tightest bound these draws can give.
             "Right on paper, but exp(−900) is 0 and exp(200) is infinite in single precision. Stay in logs.",
         ),
         Mistake(
+            _IWAE + f"{_GROUPS}.mean(1).logsumexp(0) - math.log(len(log_w) // k)",
+            "The two averages are exchanged: inside a group you average logs, and over the groups weights.",
+        ),
+        Mistake(
             _IWAE + "log_w.logsumexp(0) - math.log(len(log_w))",
             "You averaged all S draws inside the logarithm: that is IWAE-S, whatever k is.",
         ),
