@@ -175,5 +175,5 @@ def test_other_pixels_than_grey_ones_are_refused():
             binarised(GREY._replace(x=bad))
         with pytest.raises(ValueError, match=r"x must lie in \[0, 1\], got values from"):
             resampled(bad, torch.Generator())
-    with pytest.raises(TypeError, match="x must be a floating-point tensor, float32 or float64, got torch.uint8"):
+    with pytest.raises(TypeError, match=r"x must be a floating-point tensor, float32 or float64, got torch\.uint8"):
         resampled(GREY.x.byte(), torch.Generator())
