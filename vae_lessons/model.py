@@ -9,12 +9,11 @@ for M models side by side, with shapes (M, B, ·) in place of (B, ·).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from vae_lessons.checks import (
     check_alike,
@@ -27,6 +26,7 @@ from vae_lessons.checks import (
 )
 
 Layer = Callable[[int, int], nn.Module]
+Generators = torch.Generator | Sequence[torch.Generator]  # one, or one for each model of a stack
 OUTPUTS = {"linear": nn.Identity, "relu": nn.ReLU}
 
 
@@ -96,20 +96,18 @@ class LatentGaussian(nn.Module):
         """z (B, K) → the mean (or the logits) of p(x|z), (B, D)."""
         raise NotImplementedError
 
-    def forward(self, x: Tensor, eps: Tensor | None = None, generator: torch.Generator | None = None) -> Output:
+    def forward(self, x: Tensor, eps: Tensor | None = None, generator: Generators | None = None) -> Output:
         """Encode x, draw z with torch's noise on the model's device, decode.
 
         Args:
             x: (B, D), floating point.
             eps: (B, K), the noise to use; drawn from N(0, 1) if not given.
-            generator: where to draw it from; torch's global generator if not given.
+            generator: where to draw it from, see `standard_noise`; torch's global generator if not given.
 
         Raises:
             TypeError, ValueError: x or eps with another shape or dtype, empty, NaN or infinite.
         """
         check_tensor("x", x)  # shape and dtype: `encode`
-        if generator is not None:
-            check_type("generator", generator, torch.Generator)
         mu, log_sigma = self.encode(x)
         if eps is None:
             eps = standard_noise(mu, generator)
@@ -183,11 +181,8 @@ class StackedLinear(nn.Module):
         n_models, _, n_in = self.weight.shape
         if x.shape[-1:] != (n_in,) or x.shape[:-2] not in ((), (n_models,)):
             raise ValueError(f"x must have shape (B, {n_in}) or ({n_models}, B, {n_in}), got {tuple(x.shape)}")
-        if x.ndim == 2:  # one large product instead of M copies of x
-            x = F.linear(x, self.weight.flatten(0, 1), self.bias.flatten())
-            x = x.unflatten(-1, self.bias.shape)
-            return x.swapaxes(0, 1)
-        return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight.mT)
+        # expand: all read the same x, nothing is copied
+        return torch.baddbmm(self.bias.unsqueeze(1), x.expand(n_models, *x.shape[-2:]), self.weight.mT)
 
 
 def reference_vae(
@@ -218,19 +213,24 @@ def reparameterize(mu: Tensor, log_sigma: Tensor, eps: Tensor) -> Tensor:
     return mu + log_sigma.exp() * eps
 
 
-def standard_noise(like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def standard_noise(like: Tensor, generator: Generators | None = None) -> Tensor:
     """eps from N(0, 1) with the shape, dtype and device of `like`: (B, K), or (M, B, K).
 
-    The M models of a stack share one draw, so that they differ by their β and not by their luck (notebook 07).
+    The M models of a stack share one draw, so that they differ by their β and not by their luck (notebook 07);
+    or each has its own, from M generators.
 
     Raises:
-        TypeError, ValueError: `like` no tensor with at least two dimensions, `generator` none of torch's.
+        TypeError, ValueError: `like` no tensor with at least two dimensions, `generator` none of torch's, or not M.
     """
     check_type("like", like, Tensor)
     if not like.is_floating_point():
         raise TypeError(f"like must be a floating-point tensor, got {like.dtype}")
     if like.ndim < 2:
         raise ValueError(f"like must have shape (B, K) or (M, B, K), got {tuple(like.shape)}")
+    if isinstance(generator, Sequence):
+        if like.ndim != 3 or len(generator) != len(like):
+            raise ValueError(f"generator must be one, or one for each model of a stack, got {len(generator)}")
+        return torch.stack([standard_noise(each, one) for each, one in zip(like, generator)])
     if generator is not None:
         check_type("generator", generator, torch.Generator)
     eps = torch.randn(like.shape[-2:], generator=generator, dtype=like.dtype, device=like.device)

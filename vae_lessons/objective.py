@@ -167,11 +167,11 @@ def linear_elbo(model: LinearVAE, x: Tensor, noise_var: float | Tensor) -> ElboT
     return ElboTerms(at_mean - 0.5 * spread / noise_var, kl_to_standard(mu, log_sigma))
 
 
-def negative_elbo(noise_var: float = 0.5, beta: float | Tensor = 1.0) -> Loss:
+def negative_elbo(noise_var: float | Tensor = 0.5, beta: float | Tensor = 1.0) -> Loss:
     """The loss −(log p(x|z) − beta·KL) of a Gaussian decoder: its mean over the batch, nats (notebook 05).
 
     Args:
-        noise_var: σ_x² > 0.
+        noise_var: σ_x² > 0, one number; or (M, 1), one for each model of a stack.
         beta: β ≥ 0, one number; or (M,), one for each model of a stack.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import psutil
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from vae_lessons.checks import (
@@ -19,7 +19,7 @@ from vae_lessons.checks import (
     check_type,
     entries_known,
 )
-from vae_lessons.model import LatentGaussian, Output, StackedLinear
+from vae_lessons.model import Generators, LatentGaussian, Output, StackedLinear
 from vae_lessons.objective import ElboTerms, Loss
 from vae_lessons.torch_state import interrupts_between_steps, threads
 
@@ -67,7 +67,7 @@ def fit(
     epochs: int = 40,
     batch_size: int = 64,
     lr: float = 1e-3,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
     progress: bool = True,
 ) -> History:
     """Train with Adam on shuffled minibatches; stop at once, and keep what was learned, on Ctrl-C.
@@ -78,7 +78,8 @@ def fit(
         x: (N, D), on the model's device.
         loss: for example ``negative_elbo(noise_var=0.5, beta=1.0)``; or a list of losses, one for
             each epoch, of which the last serves the epochs that remain (notebook 08).
-        seed: of the shuffling and of the noise eps; torch's global generator is left alone.
+        seed: of the shuffling and of the noise eps; torch's global generator is left alone. The models of a stack
+            share both; or each has its own, with a list of M seeds.
         progress: show a progress bar.
 
     Returns:
@@ -97,18 +98,17 @@ def fit(
     check_count("epochs", epochs)
     check_count("batch_size", batch_size)
     check_number("lr", lr, above=0)
-    check_count("seed", seed, at_least=0)
     losses = [loss] if callable(loss) else loss
     check_type("loss", losses, Sequence)
     if not losses:
         raise ValueError("loss must be a loss or a list of at least one, got an empty list")
     for each in losses:
         check_callable("loss", each)
-    generator = torch.Generator(x.device).manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
     records: list[Record] = []
     interrupted = False
     with interrupts_between_steps() as check_interrupt:
+        generator = _generators(model, x, seed)
         try:
             with threads(useful_threads(model)):
                 for epoch in tqdm(range(epochs), desc=f"{epochs} epochs", bar_format=BAR, disable=not progress):
@@ -124,6 +124,23 @@ def fit(
         history = _history(records, interrupted)
     _warn_of_diverged(history, lr)
     return history
+
+
+def _generators(model: LatentGaussian, x: Tensor, seed: int | Sequence[int]) -> Generators:
+    """One generator on the device of x, or one for each model of a stack."""
+    if not isinstance(seed, Sequence):
+        check_count("seed", seed, at_least=0)
+        return torch.Generator(x.device).manual_seed(seed)
+    if len(seed) != _n_stacked(model):
+        raise ValueError(f"seed must be one, or a list of one for each of {_n_stacked(model)} models, got {seed!r}")
+    for each in seed:
+        check_count("seed", each, at_least=0)
+    return [torch.Generator(x.device).manual_seed(each) for each in seed]
+
+
+def _n_stacked(model: nn.Module) -> int:
+    """M of a stack, 0 of a single model."""
+    return next((len(module.weight) for module in model.modules() if isinstance(module, StackedLinear)), 0)
 
 
 def _likely_cause(optimizer: torch.optim.Optimizer) -> str:
@@ -154,7 +171,7 @@ def useful_threads(model: LatentGaussian) -> int:
         TypeError: no `LatentGaussian`.
     """
     check_type("model", model, LatentGaussian)
-    if not any(isinstance(module, StackedLinear) for module in model.modules()):
+    if not _n_stacked(model) or torch.get_num_threads() == 1:
         return 1
     busy_cores = psutil.cpu_percent(interval=0.1) / 100 * psutil.cpu_count()
     return torch.get_num_threads() if busy_cores < 0.5 else 1
@@ -170,7 +187,7 @@ def _epoch(
     loss: Loss,
     optimizer: torch.optim.Optimizer,
     batch_size: int,
-    generator: torch.Generator,
+    generator: Generators,
     check_interrupt: Callable[[], None],
 ) -> Record:
     """One pass over x."""
@@ -178,23 +195,29 @@ def _epoch(
     for images in shuffled(x, batch_size, generator):
         check_interrupt()
         value, terms = _step(model, images, loss, optimizer, generator)
-        sizes.append(len(images))
+        sizes.append(images.shape[-2])
         steps.append((value, terms.log_likelihood.mean(-1), terms.kl.mean(-2)))
     shares = torch.tensor(sizes, dtype=x.dtype, device=x.device) / len(x)
     value, log_likelihood, kl = (torch.tensordot(shares, torch.stack(means), 1) for means in zip(*steps))
     return value, log_likelihood, kl
 
 
-def shuffled(x: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+def shuffled(x: Tensor, batch_size: int, generator: Generators) -> Iterator[Tensor]:
     """The examples of x, (N, D), in minibatches (B, D), each example once, in a fresh order.
+
+    M generators give M orders, and minibatches (M, B, D): other images for each model of a stack.
 
     Raises:
         TypeError, ValueError: x no floating-point tensor, empty, NaN or infinite; batch_size below 1; no generator.
     """
     check_tensor("x", x, "(N, ...)")
     check_count("batch_size", batch_size)
-    check_type("generator", generator, torch.Generator)
-    for batch in torch.randperm(len(x), generator=generator, device=x.device).split(batch_size):
+    if isinstance(generator, Sequence):
+        order = torch.stack([torch.randperm(len(x), generator=one, device=x.device) for one in generator])
+    else:
+        check_type("generator", generator, torch.Generator)
+        order = torch.randperm(len(x), generator=generator, device=x.device)
+    for batch in order.split(batch_size, dim=-1):
         yield x[batch]
 
 
@@ -224,7 +247,7 @@ def gradient_step(
 
 
 def _step(
-    model: LatentGaussian, images: Tensor, loss: Loss, optimizer: torch.optim.Optimizer, generator: torch.Generator
+    model: LatentGaussian, images: Tensor, loss: Loss, optimizer: torch.optim.Optimizer, generator: Generators
 ) -> tuple[Tensor, ElboTerms]:
     """`gradient_step`, once its arguments are known to be good."""
     output = model(images, generator=generator)
