@@ -26,12 +26,15 @@ from torch import Tensor, nn
 from vae_lessons import (
     bounds,
     data,
+    denoising,
+    diffusion,
     gaussian,
     model,
     montecarlo,
     objective,
     optimum,
     recipes,
+    reverse,
     spectrum,
     stacks,
     symbolic,
@@ -39,6 +42,7 @@ from vae_lessons import (
 )
 
 ROOMS = (gaussian, symbolic, montecarlo, spectrum, data, model, objective, recipes, bounds, training, stacks, optimum)
+ROOMS += (diffusion, denoising, reverse)
 S, B, D, K, M = 5, 4, 6, 2, 3  # all different, so that nothing fits by accident
 
 
@@ -280,6 +284,26 @@ GENERATORS = Argument(None, {"a number": 3, "text": "seed", "a tensor": torch.on
 MODEL = kind(VAE, layer=nn.Linear(D, D), untrained_class=model.VAE)
 IMAGES_OF = tensor(X, called="x|x_hat")
 OF_EACH = torch.tensor([0.5, 0.6, 0.7])  # one number for each model
+
+
+T = 3  # levels of a diffusion
+ABAR = torch.tensor([0.9, 0.5, 0.1], dtype=torch.float64)
+# A level too few or too many is another schedule: what has a row for each level refuses it, or says that it is refused.
+LEVELS = tensor(ABAR, "short rows", "a batch of one", called="abar|noise_vars|eps|levels")
+LEVELS.bad.update(rising=ABAR.flip(0), one=ABAR + 0.1, zero=ABAR - 0.1, twice=ABAR[[0, 0, 1]])
+ANY_LEVELS = LEVELS._replace(documented=LEVELS.documented | {"one column"})
+OF_LEVELS = array(ABAR.numpy(), "short rows", rising=[0.1, 0.9], one=[1.0, 0.5], zero=[0.5, 0.0])
+VARIANCES = array(np.arange(D, 0.0, -1), "short rows", zero=np.arange(D), negative=-np.arange(1.0, D + 1))
+GUESS = function(
+    lambda z, t: 0.5 * z,
+    one_number=lambda z, t: z.sum(),
+    python_number=lambda z, t: 0.5,
+    not_a_number=lambda z, t: z * math.nan,
+    other_dtype=lambda z, t: z.double(),
+)._replace(called="denoise")
+NOISE_VARS = tensor(0.5 * ABAR, called="noise_vars")
+NOISE_VARS.bad.update(zero=0 * ABAR, negative=-ABAR)
+X_OR_EPS = "x|eps|denoise|z"
 
 
 class Call(NamedTuple):
@@ -701,6 +725,88 @@ CALLS: dict[str, list[Call]] = {
             },
         ),
     ],
+    "diffusion.even_levels": [
+        Call(
+            diffusion.even_levels,
+            {
+                "n_steps": count(T),
+                "highest": number(5.0, "zero", "negative"),
+                "lowest": number(-5.0, "negative", "zero"),
+            },
+        )
+    ],
+    "diffusion.cosine_levels": [Call(diffusion.cosine_levels, {"n_steps": count(T), "last": number(0.1)})],
+    "diffusion.check_levels": [Call(diffusion.check_levels, {"abar": ANY_LEVELS})],
+    "diffusion.log_snr": [Call(diffusion.log_snr, {"abar": ANY_LEVELS})],
+    "diffusion.step_variances": [Call(diffusion.step_variances, {"abar": ANY_LEVELS})],
+    "diffusion.check_noise_vars": [Call(diffusion.check_noise_vars, {"abar": LEVELS, "noise_vars": NOISE_VARS})],
+    "diffusion.eps_weights": [Call(diffusion.eps_weights, {"abar": LEVELS, "noise_vars": NOISE_VARS})],
+    "diffusion.noised": [
+        Call(
+            diffusion.noised,
+            {"x": tensor(X, called=X_OR_EPS), "eps": tensor(X), "abar": ANY_LEVELS, "t": up_to(T)},
+        )
+    ],
+    "diffusion.posterior": [
+        Call(
+            diffusion.posterior,
+            {"z": tensor(X), "x": tensor(X), "abar": ANY_LEVELS, "t": up_to(T)},
+        )
+    ],
+    "diffusion.prior_kl": [Call(diffusion.prior_kl, {"x": tensor(X, *LONE), "abar": ANY_LEVELS})],
+    "denoising.diffusion_elbo": [
+        Call(
+            denoising.diffusion_elbo,
+            {
+                "denoise": GUESS,
+                "x": tensor(X, called=X_OR_EPS),
+                "eps": tensor(rand(T, B, D), called=X_OR_EPS),
+                "abar": LEVELS,
+                "noise_vars": NOISE_VARS,
+            },
+        )
+    ],
+    "denoising.best_noise_vars": [
+        Call(
+            denoising.best_noise_vars,
+            {
+                "denoise": GUESS,
+                "x": tensor(X, called=X_OR_EPS),
+                "eps": tensor(rand(T, B, D), called=X_OR_EPS),
+                "abar": LEVELS,
+            },
+        )
+    ],
+    "denoising.sample": [
+        Call(
+            denoising.sample,
+            {
+                "denoise": GUESS,
+                "eps": tensor(rand(T + 1, B, D), *LONE[:1], *LONE[4:], called=X_OR_EPS),
+                "abar": LEVELS,
+                "noise_vars": NOISE_VARS,
+            },
+        )
+    ],
+    "reverse.marginal_variances": [
+        Call(reverse.marginal_variances, {"eigenvalues": VARIANCES, "abar": OF_LEVELS}),
+    ],
+    "reverse.true_variances": [Call(reverse.true_variances, {"eigenvalues": VARIANCES, "abar": OF_LEVELS})],
+    "reverse.shared_variances": [
+        Call(reverse.shared_variances, {"eigenvalues": VARIANCES, "abar": OF_LEVELS, "choice": choice("beta_tilde")})
+    ],
+    "reverse.gap_per_step": [
+        Call(
+            reverse.gap_per_step,
+            {
+                "eigenvalues": VARIANCES,
+                "abar": OF_LEVELS._replace(called="abar|noise_vars"),
+                "noise_vars": array(np.full((T, 1), 0.5), zero=np.zeros((T, 1)), a_row=np.full(T, 0.5)),
+            },
+        )
+    ],
+    "reverse.prior_gap": [Call(reverse.prior_gap, {"eigenvalues": VARIANCES, "abar": OF_LEVELS})],
+    "reverse.gap": [Call(reverse.gap, {"eigenvalues": VARIANCES, "abar": OF_LEVELS, "choice": choice("best")})],
 }
 
 
