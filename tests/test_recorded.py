@@ -28,9 +28,9 @@ def test_every_record_says_how_it_was_made(name: str) -> None:
 
 
 def test_what_is_not_there_is_named_with_what_is() -> None:
-    with pytest.raises(ValueError, match="name must be one of .*theory-mnist.*got 'emnist'"):
+    with pytest.raises(ValueError, match=r"name must be one of .*theory-mnist.*got 'emnist'"):
         recorded("emnist")
-    with pytest.raises(ValueError, match="name must be one of .*theory-mnist.*got 'likelihood-vae'"):
+    with pytest.raises(ValueError, match=r"name must be one of .*theory-mnist.*got 'likelihood-vae'"):
         recorded_pictures("likelihood-vae")
 
 

@@ -2,7 +2,9 @@
 
 import math
 from functools import cache
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,6 +13,7 @@ from vae_lessons.data import digits
 from vae_lessons.model import VAE, reference_vae
 from vae_lessons.objective import Loss, gaussian_elbo
 from vae_lessons.recipes import Recipe, post_loss, recipe_loss
+from vae_lessons.recorded import recorded
 from vae_lessons.spectrum import data_spectrum
 from vae_lessons.torch_state import seeded, threads
 from vae_lessons.training import History, fit, gradient_step, shuffled
@@ -96,8 +99,28 @@ def apart(name: str, eps: float, mixed: Recipe = MIXED) -> Names:
     return {name: (weights(mixed, eps) - weights(SUMMED, eps)).abs().max().item()}
 
 
+@cache
+def records() -> tuple[dict[str, Any], ...]:
+    return recorded("theory-mnist"), recorded("theory-fashion-mnist")
+
+
+def at_784(level: float = 49.0, of_posts_loss: bool = True, n_pixels: int = 784) -> Names:
+    """The claims about the recorded models; or about those with sums for means, from the sweep at β = 1."""
+    largest, off = [], []
+    for record in records():
+        posts = record["posts_model"]
+        beta_1 = abs(np.array(record["betas"]) - 1).argmin()
+        largest.append(posts["largest_kl"] if of_posts_loss else record["kl"][beta_1][0])
+        off.append(abs(posts["error_per_pixel"] * n_pixels / record["total_variance"] - 1))
+    highest = max(record["eigenvalues"][0] for record in records())
+    return {"highest": highest, "level_at_784": level, "largest_at_784": max(largest), "off_by": max(off)}
+
+
 PICTURES = (POST, SUM, LIGHT)
 WRONG = [
+    Wrong("λ₁ is below it on both", "sums for means", at_784, lambda: at_784(level=0.5)),
+    Wrong("on both no latent pays", "sums for means", at_784, lambda: at_784(of_posts_loss=False)),
+    Wrong("the error over the variance", "the pixels not summed", at_784, lambda: at_784(n_pixels=1)),
     Wrong("the variance along direction i", "N − 1 for N", off_the_spectrum, lambda: off_the_spectrum(1)),
     Wrong("post loss = ", "D/K for D/(2K)", lambda: gap(4.0), lambda: gap(8.0)),
     Wrong(
@@ -136,6 +159,7 @@ WRONG = [
     ),
 ]
 SENTENCES = {
+    "its highest bar ends at less than half of the water's height": "first_of_mnist < first_of_fashion < 49 / 2",
     "Four times as much": "3.5 < variances[0] / liveliest < 4.5",
     "None, by a factor of almost six": "5.5 < 4 / eigenvalues[0] < 6",
     "here to about one per cent": "ratio < 1.02 or (posts.decode(torch.randn(99, 8)).amax(0) == 0)[19]",

@@ -1,6 +1,7 @@
 """Lesson 07: for each claim the wrong code it must catch, and the sentences with numbers."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,8 @@ from vae_lessons.data import digits
 from vae_lessons.model import LinearVAE, reference_vae
 from vae_lessons.objective import ALIVE, ElboTerms, gaussian_elbo, linear_elbo
 from vae_lessons.optimum import fit_to_optimum
-from vae_lessons.spectrum import Spectrum, data_spectrum, kl_per_latent, optimal_elbo
+from vae_lessons.recorded import recorded
+from vae_lessons.spectrum import Spectrum, data_spectrum, kl_per_latent, optimal_elbo, thresholds
 from vae_lessons.stacks import Sweep, sweep
 from vae_lessons.torch_state import seeded
 
@@ -157,7 +159,28 @@ def last(index: int = -1, over: int = 0) -> Names:
     }
 
 
+@cache
+def records() -> tuple[dict[str, Any], ...]:
+    return recorded("theory-mnist"), recorded("theory-fashion-mnist")
+
+
+def at_784(noise_var: float = 0.5, alive_above: float = ALIVE, factor: float = 1.0) -> Names:
+    """The claims about the recorded sweeps: deaths for this variance, the theory's KL times a factor."""
+    still_paid, more, off = [], [], []
+    for record in records():
+        eigenvalues, trained = record["eigenvalues"], np.array(record["kl"])
+        betas = np.array(record["betas"])
+        theory = factor * np.stack([kl_per_latent(eigenvalues, 0.5 * beta, 8) for beta in betas])
+        still_paid.append(trained.sum(1)[betas > thresholds(eigenvalues, noise_var)[0]].max())
+        more.append(((trained > alive_above).sum(1) - (theory > ALIVE).sum(1)).max())
+        off.append(abs(trained.sum(1) / np.maximum(theory.sum(1), 1e-9) - 1)[theory.sum(1) > 1].max())
+    return {"still_paid": max(still_paid), "most": max(more), "farthest_off": max(off)}
+
+
 WRONG = [
+    Wrong("on both none pays", "λ₁ for λ₁/σ_x²", at_784, lambda: at_784(noise_var=1.0)),
+    Wrong("at no β has the MLP", "every KL above 0 counts", at_784, lambda: at_784(alive_above=0.0)),
+    Wrong("while there is a nat to pay", "the KL without its ½", at_784, lambda: at_784(factor=2.0)),
     Wrong("along direction 1 the digits", "a row of the directions for a column", along_first, lambda: along_first(0)),
     Wrong("the minima lie there", "the KL without its ½", minima, lambda: minima(1.0)),
     Wrong("training ends within 1e-6", "the covariance with 1/(N − 1)", gap, lambda: gap(1797 / 1796)),
@@ -187,6 +210,11 @@ SLOW = "(slow := sweep(x, betas, noise_var=0.5, epochs=32, lr=1e-3, seed=SEED, p
 LONG = "(long := sweep(x, [0.81], noise_var=0.5, epochs=200, lr=3e-3, seed=SEED, progress=False))"
 EVALUATED = "(now := gaussian_elbo({0}.stack(x, generator=torch.Generator().manual_seed(SEED + 1)), x, noise_var=0.5))"
 SENTENCES = {
+    "The theory says 10.2 on MNIST.": "round(thresholds(mnist['eigenvalues'], 0.5)[0], 1) == 10.2",
+    "where two directions tower above the others, it says 39.6": "round(thresholds(fashion['eigenvalues'], 0.5)[0], 1) == 39.6 and fashion['eigenvalues'][1] > 2.5 * fashion['eigenvalues'][2]",
+    "at the end all counts agree": "all((alive_in_theory(record) == alive_in_training(record))[-5:].all() for record in (mnist, fashion))",
+    "Before that the MLP has fewer alive": "all((alive_in_theory(record) > alive_in_training(record))[:8].all() for record in (mnist, fashion))",
+    "At β = 5.8 the trained model has two latents alive.": "2 == (np.array(mnist['kl'])[mnist['betas'].index(5.8)] > ALIVE).sum()",
     "That sum is 4.69 pixel²": "abs(eigenvalues.sum() - 4.69) < 5e-3",
     "The first direction holds more than nine equal shares.": "eigenvalues[0] > 9 * eigenvalues.mean()",
     "three directions stand above": "(eigenvalues > 0.5).sum() == 3",

@@ -75,8 +75,10 @@ def plot_total_kl(
     ax.plot(trained_betas, trained, "o", color=TRAINED, label="trained MLP VAE", clip_on=False)
     for threshold in np.asarray(thresholds):
         ax.axvline(threshold, ymin=0.94, color=DROWNED, linewidth=1.2)
-    ax.set(xscale="log", xlabel="β (log axis)", ylabel="total KL [nats per digit]", ylim=(0, None))
-    plain_ticks(ax.xaxis, [0.1, 0.2, 0.5, 1, 2])
+    ax.set(xscale="log", xlabel="β (log axis)", ylabel="total KL [nats per image]", ylim=(0, None))
+    shown = np.asarray(betas)
+    ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50]
+    plain_ticks(ax.xaxis, [tick for tick in ticks if shown.min() <= tick <= shown.max()])
     ax.legend(loc="lower left")
 
 
