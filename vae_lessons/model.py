@@ -10,10 +10,11 @@ for M models side by side, with shapes (M, B, ·) in place of (B, ·).
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from vae_lessons.checks import (
     check_alike,
@@ -181,8 +182,27 @@ class StackedLinear(nn.Module):
         n_models, _, n_in = self.weight.shape
         if x.shape[-1:] != (n_in,) or x.shape[:-2] not in ((), (n_models,)):
             raise ValueError(f"x must have shape (B, {n_in}) or ({n_models}, B, {n_in}), got {tuple(x.shape)}")
-        # expand: all read the same x, nothing is copied
-        return torch.baddbmm(self.bias.unsqueeze(1), x.expand(n_models, *x.shape[-2:]), self.weight.mT)
+        x = x.expand(n_models, *x.shape[-2:])
+        return _Affine.apply(x, self.weight, self.bias)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _Affine(torch.autograd.Function):
+    """x Wᵀ + b for M models at once, (M, B, D_out); an x that was expanded is not copied.
+
+    The gradient that torch derives for such a product comes out transposed, and each step would copy it for Adam.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return torch.baddbmm(bias.unsqueeze(1), x, weight.mT)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        grad_x = grad.bmm(weight) if ctx.needs_input_grad[0] else None
+        return grad_x, grad.mT.bmm(x), grad.sum(1)
 
 
 def reference_vae(

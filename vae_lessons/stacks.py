@@ -115,6 +115,7 @@ def stack_models(build: Callable[[Layer], LatentGaussian], seeds: Sequence[int])
             model = build(nn.Linear)
             check_type("what build returns", model, LatentGaussian)
             weights.append(model.state_dict())
-            stack = build(partial(StackedLinear, len(seeds)))  # its own weights are overwritten
+    with seeded(0):
+        stack = build(partial(StackedLinear, len(seeds)))  # its own weights are overwritten
     stack.load_state_dict({name: torch.stack([w[name] for w in weights]) for name in weights[0]})
     return stack
