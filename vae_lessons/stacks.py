@@ -13,6 +13,8 @@ from vae_lessons.checks import (
     check_count,
     check_not_negative,
     check_number,
+    check_one_or_shape,
+    check_positive,
     check_tensor,
     check_type,
 )
@@ -55,20 +57,22 @@ def sweep(
     x: Tensor,
     betas: Sequence[float] | Tensor,
     *,
-    noise_var: float = 0.5,
+    noise_var: float | Sequence[float] | Tensor = 0.5,
     n_latents: int = 8,
     n_hidden: int = 100,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
     **options: Any,
 ) -> Sweep:
     """Train the reference VAE at every β at once: batched matrix products, not a loop over models.
 
-    All models start from the same weights and see the same batches and the same noise, so each
-    ends where `fit` would have taken it alone with the same seed.
+    Models with the same seed start from the same weights and see the same batches and the same noise.
+    Each ends where `fit` would have taken it alone with its seed.
 
     Args:
         x: (N, D).
         betas: (M,), KL weights, each ≥ 0.
+        noise_var: σ_x² > 0, one number; or (M,), one for each model.
+        seed: of first weights, shuffling and noise; one for all, or a list of M.
         options: `epochs`, `batch_size`, `lr` and `progress` of `fit`.
 
     Returns:
@@ -85,15 +89,36 @@ def sweep(
     check_tensor("x", x, "(N, D)")
     betas = torch.as_tensor(as_array("betas", betas, "(M,)"), dtype=x.dtype, device=x.device)
     check_not_negative("betas", betas)
-    check_number("noise_var", noise_var, above=0)
-    check_count("seed", seed, at_least=0)
+    noise_var = _noise_vars(noise_var, betas)
+    seeds = _seeds(seed, len(betas))
 
     def build(layer: Layer) -> LatentGaussian:
         return reference_vae(x.shape[1], n_latents, n_hidden, layer=layer).to(x.device, x.dtype)
 
-    stack = stack_models(build, [seed] * len(betas))
-    history = fit(stack, x, negative_elbo(noise_var, betas), seed=seed, **options)
+    stack = stack_models(build, seeds)
+    one_for_all = len(set(seeds)) == 1  # then one draw of batches and noise serves all
+    history = fit(stack, x, negative_elbo(noise_var, betas), seed=seeds[0] if one_for_all else seeds, **options)
     return Sweep(betas, stack, history, build)
+
+
+def _seeds(seed: int | Sequence[int], n_models: int) -> list[int]:
+    """One for each model."""
+    seeds = list(seed) if isinstance(seed, Sequence) else [seed] * n_models
+    for each in seeds:
+        check_count("seed", each, at_least=0)
+    if len(seeds) != n_models:
+        raise ValueError(f"seed must be one, or one for each of {n_models} models, got {len(seeds)}")
+    return seeds
+
+
+def _noise_vars(noise_var: float | Sequence[float] | Tensor, betas: Tensor) -> float | Tensor:
+    """σ_x² as `negative_elbo` takes it: one number, or (M, 1)."""
+    if isinstance(noise_var, Sequence) or (isinstance(noise_var, Tensor) and noise_var.ndim):
+        noise_var = torch.as_tensor(as_array("noise_var", noise_var, "(M,)"), dtype=betas.dtype, device=betas.device)
+        check_positive("noise_var", noise_var)
+        check_one_or_shape("noise_var", noise_var, betas.shape)
+        return noise_var.unsqueeze(1)
+    return check_number("noise_var", noise_var, above=0)
 
 
 def stack_models(build: Callable[[Layer], LatentGaussian], seeds: Sequence[int]) -> LatentGaussian:

@@ -7,11 +7,13 @@ from contextlib import contextmanager
 
 import torch
 
+_drawing = threading.RLock()
+
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Draw from torch's global generator as from a fresh one, then give it back as it was."""
-    with torch.random.fork_rng():
+    """Draw from torch's global generator as from a fresh one, then give it back as it was; other threads wait."""
+    with _drawing, torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
 
