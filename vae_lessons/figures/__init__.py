@@ -31,6 +31,7 @@ from vae_lessons.figures.lesson08 import (
 )
 from vae_lessons.figures.lesson09 import plot_codes, plot_mismatch, plot_rate_distortion, plot_split, plot_tangent
 from vae_lessons.figures.lesson10 import plot_bound_histogram, plot_gap, plot_scores, plot_short_cut, plot_table
+from vae_lessons.figures.lesson11 import plot_gaps, plot_nats, plot_over_log_snr
 from vae_lessons.figures.style import DROWNED, THEORY, TRAINED, WATER, show
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "plot_estimates",
     "plot_gap",
     "plot_gap_of_width",
+    "plot_gaps",
     "plot_gradient_samples",
     "plot_history",
     "plot_images",
@@ -68,7 +70,9 @@ __all__ = [
     "plot_loss_profiles",
     "plot_mismatch",
     "plot_nat_price",
+    "plot_nats",
     "plot_noise_curve",
+    "plot_over_log_snr",
     "plot_q_and_posterior",
     "plot_race",
     "plot_rate_distortion",
