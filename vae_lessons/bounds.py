@@ -80,12 +80,12 @@ def improve_posterior(
     with torch.no_grad():
         start = map(_finite, model.encode(x))
     mu, log_sigma = (t.detach().clone().requires_grad_() for t in start)
-    generator = torch.Generator(x.device).manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)  # on the CPU: the same noise on every device
     optimizer = torch.optim.Adam([mu, log_sigma], lr=0.02)
     with threads(1), suppress(KeyboardInterrupt), interrupts_between_steps() as check_interrupt:
         for _ in range(steps):
             check_interrupt()
-            eps = torch.randn(n_samples, *mu.shape, generator=generator, dtype=x.dtype, device=x.device)
+            eps = torch.randn(n_samples, *mu.shape, generator=generator, dtype=x.dtype).to(x.device)
             loss = -elbo_of_posterior(model, x, mu, log_sigma, eps, noise_var).sum()
             mu.grad, log_sigma.grad = torch.autograd.grad(loss, [mu, log_sigma])
             optimizer.step()

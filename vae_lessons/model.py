@@ -98,7 +98,7 @@ class LatentGaussian(nn.Module):
         raise NotImplementedError
 
     def forward(self, x: Tensor, eps: Tensor | None = None, generator: Generators | None = None) -> Output:
-        """Encode x, draw z with torch's noise on the model's device, decode.
+        """Encode x, draw z with torch's noise, decode.
 
         Args:
             x: (B, D), floating point.
@@ -236,6 +236,7 @@ def reparameterize(mu: Tensor, log_sigma: Tensor, eps: Tensor) -> Tensor:
 def standard_noise(like: Tensor, generator: Generators | None = None) -> Tensor:
     """eps from N(0, 1) with the shape, dtype and device of `like`: (B, K), or (M, B, K).
 
+    It is drawn on the generator's device and then moved: from a generator on the CPU comes the same on every device.
     The M models of a stack share one draw, so that they differ by their β and not by their luck (notebook 07);
     or each has its own, from M generators.
 
@@ -253,8 +254,9 @@ def standard_noise(like: Tensor, generator: Generators | None = None) -> Tensor:
         return torch.stack([standard_noise(each, one) for each, one in zip(like, generator)])
     if generator is not None:
         check_type("generator", generator, torch.Generator)
-    eps = torch.randn(like.shape[-2:], generator=generator, dtype=like.dtype, device=like.device)
-    return eps.expand_as(like)
+    device = like.device if generator is None else generator.device
+    eps = torch.randn(like.shape[-2:], generator=generator, dtype=like.dtype, device=device)
+    return eps.to(like.device).expand_as(like)
 
 
 def _check_sizes(**sizes: int) -> None:

@@ -23,6 +23,7 @@ from vae_lessons.model import Generators, LatentGaussian, Output, StackedLinear
 from vae_lessons.objective import ElboTerms, Loss
 from vae_lessons.torch_state import interrupts_between_steps, threads
 
+FUSED = ("cpu", "cuda")  # devices where every supported torch has Adam in one pass over the weights
 BAR = "{desc} {bar} {elapsed} < {remaining}"
 
 
@@ -78,8 +79,8 @@ def fit(
         x: (N, D), on the model's device.
         loss: for example ``negative_elbo(noise_var=0.5, beta=1.0)``; or a list of losses, one for
             each epoch, of which the last serves the epochs that remain (notebook 08).
-        seed: of the shuffling and of the noise eps; torch's global generator is left alone. The models of a stack
-            share both; or each has its own, with a list of M seeds.
+        seed: of the shuffling and of the noise eps, the same on every device; torch's global generator is left alone.
+            The models of a stack share both; or each has its own, with a list of M seeds.
         progress: show a progress bar.
 
     Returns:
@@ -104,11 +105,11 @@ def fit(
         raise ValueError("loss must be a loss or a list of at least one, got an empty list")
     for each in losses:
         check_callable("loss", each)
-    optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=x.device.type in FUSED)
     records: list[Record] = []
     interrupted = False
     with interrupts_between_steps() as check_interrupt:
-        generator = _generators(model, x, seed)
+        generator = _generators(model, seed)
         try:
             with threads(useful_threads(model)):
                 for epoch in tqdm(range(epochs), desc=f"{epochs} epochs", bar_format=BAR, disable=not progress):
@@ -126,16 +127,16 @@ def fit(
     return history
 
 
-def _generators(model: LatentGaussian, x: Tensor, seed: int | Sequence[int]) -> Generators:
-    """One generator on the device of x, or one for each model of a stack."""
+def _generators(model: LatentGaussian, seed: int | Sequence[int]) -> Generators:
+    """One generator, or one for each model of a stack; on the CPU, so that every device sees the same batches and eps."""
     if not isinstance(seed, Sequence):
         check_count("seed", seed, at_least=0)
-        return torch.Generator(x.device).manual_seed(seed)
+        return torch.Generator().manual_seed(seed)
     if len(seed) != _n_stacked(model):
         raise ValueError(f"seed must be one, or a list of one for each of {_n_stacked(model)} models, got {seed!r}")
     for each in seed:
         check_count("seed", each, at_least=0)
-    return [torch.Generator(x.device).manual_seed(each) for each in seed]
+    return [torch.Generator().manual_seed(each) for each in seed]
 
 
 def _n_stacked(model: nn.Module) -> int:
@@ -213,11 +214,11 @@ def shuffled(x: Tensor, batch_size: int, generator: Generators) -> Iterator[Tens
     check_tensor("x", x, "(N, ...)")
     check_count("batch_size", batch_size)
     if isinstance(generator, Sequence):
-        order = torch.stack([torch.randperm(len(x), generator=one, device=x.device) for one in generator])
+        order = torch.stack([torch.randperm(len(x), generator=one, device=one.device) for one in generator])
     else:
         check_type("generator", generator, torch.Generator)
-        order = torch.randperm(len(x), generator=generator, device=x.device)
-    for batch in order.split(batch_size, dim=-1):
+        order = torch.randperm(len(x), generator=generator, device=generator.device)
+    for batch in order.to(x.device).split(batch_size, dim=-1):
         yield x[batch]
 
 
