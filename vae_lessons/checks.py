@@ -40,6 +40,12 @@ def check_type(name: str, value: object, kind: type) -> None:
         raise TypeError(f"{name} must be of type {kind.__name__}, got {type(value).__name__}")
 
 
+def check_generators(value: object) -> None:
+    """Raise a TypeError unless `value` is one of torch's generators, or a list of at least one."""
+    for each in value or [None] if isinstance(value, (list, tuple)) else [value]:
+        check_type("generator", each, torch.Generator)
+
+
 def check_callable(name: str, value: object) -> None:
     """Raise a TypeError unless `value` can be called."""
     if not callable(value):

@@ -21,6 +21,7 @@ from vae_lessons.checks import (
     check_callable,
     check_choice,
     check_count,
+    check_generators,
     check_layer_input,
     check_tensor,
     check_type,
@@ -109,6 +110,8 @@ class LatentGaussian(nn.Module):
             TypeError, ValueError: x or eps with another shape or dtype, empty, NaN or infinite.
         """
         check_tensor("x", x)  # shape and dtype: `encode`
+        if generator is not None:
+            check_generators(generator)
         mu, log_sigma = self.encode(x)
         if eps is None:
             eps = standard_noise(mu, generator)
@@ -248,12 +251,12 @@ def standard_noise(like: Tensor, generator: Generators | None = None) -> Tensor:
         raise TypeError(f"like must be a floating-point tensor, got {like.dtype}")
     if like.ndim < 2:
         raise ValueError(f"like must have shape (B, K) or (M, B, K), got {tuple(like.shape)}")
+    if generator is not None:
+        check_generators(generator)
     if isinstance(generator, Sequence):
         if like.ndim != 3 or len(generator) != len(like):
             raise ValueError(f"generator must be one, or one for each model of a stack, got {len(generator)}")
         return torch.stack([standard_noise(each, one) for each, one in zip(like, generator)])
-    if generator is not None:
-        check_type("generator", generator, torch.Generator)
     device = like.device if generator is None else generator.device
     eps = torch.randn(like.shape[-2:], generator=generator, dtype=like.dtype, device=device)
     return eps.to(like.device).expand_as(like)

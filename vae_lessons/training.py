@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 from vae_lessons.checks import (
     check_callable,
     check_count,
+    check_generators,
     check_input,
     check_number,
     check_tensor,
@@ -213,10 +214,10 @@ def shuffled(x: Tensor, batch_size: int, generator: Generators) -> Iterator[Tens
     """
     check_tensor("x", x, "(N, ...)")
     check_count("batch_size", batch_size)
+    check_generators(generator)
     if isinstance(generator, Sequence):
         order = torch.stack([torch.randperm(len(x), generator=one, device=one.device) for one in generator])
     else:
-        check_type("generator", generator, torch.Generator)
         order = torch.randperm(len(x), generator=generator, device=generator.device)
     for batch in order.to(x.device).split(batch_size, dim=-1):
         yield x[batch]
