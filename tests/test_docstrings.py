@@ -11,6 +11,7 @@ import pytest
 
 NAMES = ("gaussian", "symbolic", "montecarlo", "spectrum", "data", "model")
 NAMES += ("objective", "recipes", "bounds", "training", "stacks", "optimum", "diffusion", "denoising", "reverse")
+NAMES += ("settings", "sweeps", "trained")
 ROOMS = [importlib.import_module(f"vae_lessons.{name}") for name in NAMES]
 
 SIZE = r"(\.\.\.|[A-Z0-9][A-Za-z0-9]*)"

@@ -35,14 +35,17 @@ from vae_lessons import (
     optimum,
     recipes,
     reverse,
+    settings,
     spectrum,
     stacks,
+    sweeps,
     symbolic,
+    trained,
     training,
 )
 
 ROOMS = (gaussian, symbolic, montecarlo, spectrum, data, model, objective, recipes, bounds, training, stacks, optimum)
-ROOMS += (diffusion, denoising, reverse)
+ROOMS += (diffusion, denoising, reverse, settings, sweeps, trained)
 S, B, D, K, M = 5, 4, 6, 2, 3  # all different, so that nothing fits by accident
 
 
@@ -327,7 +330,35 @@ def alike(function: Callable[..., object], **tensors: Tensor) -> Call:
     return Call(function, {name: tensor(value) for name, value in tensors.items()})
 
 
-# An empty list: no argument to spoil, or a layer that is reached through the models that check for it.
+def listed(one: Argument) -> Argument:
+    """A list of values to try: none, one of them bad, or no list at all."""
+    bad = {f"a list of {name}": [value] for name, value in one.bad.items()}
+    return Argument([one.good], bad | {"None": None, "text": "0.5", "a number": 0.5, "empty": []}, one.documented)
+
+
+SETTING = settings.Setting(n_latents=K, n_hidden=3)
+SETTINGS = Argument(
+    [SETTING, SETTING._replace(seed=1)],
+    {
+        "None": None,
+        "text": "beta",
+        "empty": [],
+        "one": 0.5,
+        "tuples": [tuple(SETTING)],
+        "negative": [SETTING._replace(beta=-1.0)],
+        "no noise": [SETTING._replace(noise_var=0.0)],
+        "NaN": [SETTING._replace(beta=math.nan)],
+        "text in one": [SETTING._replace(noise_var="0.5")],
+        "a fraction": [SETTING._replace(n_latents=1.5)],
+        "no latents": [SETTING._replace(n_latents=0)],
+        "a seed below zero": [SETTING._replace(seed=-1)],
+        "too large for float32": [SETTING._replace(beta=1e60)],
+    },
+    called="settings|beta|noise_var|n_latents|n_hidden|seed",
+)
+
+
+# An empty list: no argument to spoil, or what is reached through functions that check for it.
 CALLS: dict[str, list[Call]] = {
     "gaussian.log_density": [alike(gaussian.log_density, x=rand(B, K), mu=rand(B, K), log_sigma=rand(B, K))],
     "gaussian.kl_to_standard": [alike(gaussian.kl_to_standard, mu=rand(B, K), log_sigma=rand(B, K))],
@@ -701,7 +732,17 @@ CALLS: dict[str, list[Call]] = {
                 "n_hidden": count(3),
                 "seed": count(0, zero=True),
             },
-        )
+        ),
+        Call(
+            partial(stacks.sweep, X, epochs=1, progress=False, n_latents=K, n_hidden=3),
+            {
+                "betas": Argument([0.5, 1.0], {"too few": [0.5], "too many": [0.5] * 3}, called="noise_var|seed"),
+                "noise_var": Argument(
+                    [0.5, 1.0], {"negative": [0.5, -1.0], "NaN": [math.nan, 1.0], "text": ["a", "b"]}
+                ),
+                "seed": Argument([0, 1], {"negative": [0, -1], "a float": [0, 0.5], "too few": [0], "text": "01"}),
+            },
+        ),
     ],
     "stacks.stack_models": [
         Call(
@@ -714,6 +755,41 @@ CALLS: dict[str, list[Call]] = {
             },
         )
     ],
+    "settings.grid": [
+        Call(
+            settings.grid,
+            {
+                "beta": listed(number(0.5, zero=True)),
+                "noise_var": listed(number(0.5)),
+                "n_latents": listed(count(K)),
+                "n_hidden": listed(count(3)),
+                "seed": listed(count(0, zero=True)),
+            },
+        )
+    ],
+    "settings.check_settings": [Call(partial(settings.check_settings, dtype=torch.float32), {"settings": SETTINGS})],
+    "settings.in_stacks": [],
+    "sweeps.train_many": [
+        Call(
+            partial(sweeps.train_many, progress=False),
+            {
+                "x": unlooked(X, "the other dtype", "a batch of one", "one column", "short rows"),
+                "settings": SETTINGS,
+                "executor": Argument(None, {"text": "dask", "a number": 3, "a function": map}),
+                "folder": Argument(None, {"a number": 3, "a list": ["folder"]}),
+                "models_per_task": count(2)._replace(documented=frozenset({"None"})),
+                "epochs": count(1),
+                "batch_size": count(2),
+                "lr": number(1e-3),
+            },
+        )
+    ],
+    "trained.Trained.model": [],
+    "trained.about": [],
+    "trained.to_bytes": [],
+    "trained.from_bytes": [],
+    "trained.Folder.read": [],
+    "trained.Folder.write": [],
     "optimum.fit_to_optimum": [
         Call(
             partial(optimum.fit_to_optimum, max_rounds=1),

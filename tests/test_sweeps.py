@@ -452,7 +452,7 @@ def test_progress_counts_models(capsys):
         (lambda: check_settings([Setting(beta=1e60)], torch.float32), ValueError, "beta must be finite"),
         (lambda: check_settings([Setting(noise_var=1e-60)], torch.float32), ValueError, "noise_var must be positive"),
         (lambda: train_many(X, [], **SHORT), ValueError, "settings must hold at least one, got none"),
-        (lambda: train_many(X, [(1.0,)], **SHORT), TypeError, "each of settings must be of type Setting, got tuple"),
+        (lambda: train_many(X, [(1.0,)], **SHORT), TypeError, "settings must hold nothing but `Setting`, got tuple"),
         (lambda: train_many(X[0], FEW, **SHORT), ValueError, r"x must have shape \(N, D\)"),
         (lambda: train_many(X, FEW, executor="dask", **SHORT), TypeError, "executor must be of type Executor, got str"),
         (lambda: train_many(X, FEW, models_per_task=0, **SHORT), ValueError, "models_per_task must be at least 1"),

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vae_lessons.checks import check_count, check_not_negative, check_positive, check_type
+from vae_lessons.checks import check_count, check_not_negative, check_number, check_positive, check_type
 
 
 class Setting(NamedTuple):
@@ -69,13 +69,15 @@ def check_settings(settings: Sequence[Setting], dtype: torch.dtype = torch.float
 
 
 def _checked(setting: Setting) -> Setting:
-    check_type("each of settings", setting, Setting)
-    check_not_negative("beta", setting.beta)
-    check_positive("noise_var", setting.noise_var)
+    if not isinstance(setting, Setting):
+        raise TypeError(f"settings must hold nothing but `Setting`, got {type(setting).__name__}")
+    beta = check_number("beta", setting.beta)
+    check_not_negative("beta", beta)
+    noise_var = check_number("noise_var", setting.noise_var, above=0)
+    check_count("n_latents", setting.n_latents)
+    check_count("n_hidden", setting.n_hidden)
     check_count("seed", setting.seed, at_least=0)
-    for name in ("n_latents", "n_hidden"):
-        check_count(name, getattr(setting, name))
-    return Setting(float(setting.beta), float(setting.noise_var), *(int(count) for count in setting[2:]))
+    return Setting(beta, noise_var, *(int(count) for count in setting[2:]))
 
 
 def in_stacks(settings: Sequence[Setting], at_most: int) -> list[list[Setting]]:

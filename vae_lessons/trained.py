@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from types import NoneType
 from typing import Any, NamedTuple
 
 import torch
@@ -52,13 +53,13 @@ class Trained(NamedTuple):
 
 
 def about(x: Tensor, options: dict[str, Any]) -> About:
-    """What tells the results for these data, (N, D), and options from others."""
+    """What tells the results for these data, x of shape (N, D), and these options from others."""
     digest = hashlib.sha256(x.detach().cpu().contiguous().numpy().tobytes()).hexdigest()
     return {"x": f"{tuple(x.shape)} {x.dtype} {digest[:16]}", "vae_lessons": version("vae_lessons"), **options}
 
 
 def to_bytes(of: About, models: list[Trained]) -> bytes:
-    """As a file that `torch.load` reads without running anything: plain numbers, text and tensors."""
+    """The models as a file that `torch.load` reads without running anything: plain numbers, text and tensors."""
     histories = [None if one.history is None else list(one.history[:3]) for one in models]
     rows = [[list(one.setting), history, one.weights, one.error] for one, history in zip(models, histories)]
     file = io.BytesIO()
@@ -93,10 +94,13 @@ class Folder:
     """The finished tasks of a sweep, each in a file that is there whole or not at all; without a path, nothing is kept.
 
     Raises:
+        TypeError: no path.
         OSError: the folder cannot be made, or nothing can be written there.
     """
 
     def __init__(self, path: str | Path | None):
+        if not isinstance(path, (str, Path, NoneType)):
+            raise TypeError(f"folder must be a path or None, got {type(path).__name__}")
         self.path = None if path is None else Path(path)
         if self.path:
             self.path.mkdir(parents=True, exist_ok=True)
