@@ -300,14 +300,25 @@ def test_pytest_gets_the_options_and_the_environment_and_its_exit_code_is_return
 
 def test_an_environment_that_has_the_packages_is_used_as_it_is(clone, monkeypatch):
     monkeypatch.setattr(install, "is_installed", lambda requirement: True)
-    assert install.ready_python(clone.root, testing=True) == sys.executable
+    assert install.ready_python(clone.root, "test") == sys.executable
     assert not clone.venv.exists()
 
 
 def test_testing_needs_the_test_packages_too(clone, monkeypatch):
     monkeypatch.setattr(install, "is_installed", lambda requirement: not requirement.startswith("pytest"))
-    assert install.ready_python(clone.root, testing=False) == sys.executable
-    assert install.ready_python(clone.root, testing=True) == str(clone.venv / "bin/python")
+    assert install.ready_python(clone.root) == sys.executable
+    assert install.ready_python(clone.root, "test") == str(clone.venv / "bin/python")
+
+
+def test_the_site_brings_its_packages_when_it_is_asked_for_and_once(clone, monkeypatch):
+    (clone.root / "docs").mkdir()
+    (clone.root / "docs/build.py").write_text("import sys; sys.exit(3 if '--open' in sys.argv else 4)")
+    clone.run("test")
+    code, calls = clone.run("site", "--open")
+    (pip,) = [call for call in calls if call[0] == "pip"]
+    assert code == 3 and f"{clone.root}[test,site]" in pip
+    assert clone.run("site") == (4, [])
+    assert clone.called("test") == ["pytest"]
 
 
 def test_opening_prints_the_address_and_passes_options_on(clone, capsys):

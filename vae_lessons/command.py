@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 from vae_lessons.install import SetupError, ready_python
-from vae_lessons.opening import open_course, run_tests
+from vae_lessons.opening import build_site, open_course, run_tests
 from vae_lessons.packages import ROOT
 
 HELP = """\
 python3 -m vae_lessons [options]        open the course in JupyterLab; options (--port=9999) go to JupyterLab
 python3 -m vae_lessons test [options]   run every test and every notebook; options go to pytest
+python3 -m vae_lessons site [options]   build the book on the web into site/; --open shows it, --help lists more
 The first run installs what is missing into .venv, beside this project's files; Ctrl-C stops it, and the
 same command goes on from there. An environment that has the packages already is used as it is."""
 
@@ -22,9 +23,11 @@ def run(arguments: list[str], root: Path) -> int:
     if not (root / "pyproject.toml").exists():
         raise SetupError("this copy is not inside the project: clone the course and run the command there.")
     if arguments[:1] == ["test"]:
-        return run_tests(root, ready_python(root, testing=True), arguments[1:])
+        return run_tests(root, ready_python(root, "test"), arguments[1:])
+    if arguments[:1] == ["site"]:
+        return build_site(root, ready_python(root, "site"), arguments[1:])
     options = arguments[1:] if arguments[:1] == ["--"] else arguments
-    return open_course(root, ready_python(root, testing=False), options)
+    return open_course(root, ready_python(root), options)
 
 
 def main(arguments: list[str], root: Path = ROOT) -> int:
@@ -32,7 +35,7 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
     if arguments[:1] in (["-h"], ["--help"]):
         print(HELP)
         return 0
-    if arguments and arguments[0] != "test" and not arguments[0].startswith("-"):
+    if arguments and arguments[0] not in ("test", "site") and not arguments[0].startswith("-"):
         print(f"vae_lessons: there is no command {arguments[0]!r}; --help lists them.", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that `kill` stops pip as Ctrl-C does

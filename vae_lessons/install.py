@@ -60,13 +60,13 @@ def has_nvidia() -> bool:
     return Path("/proc/driver/nvidia").exists() or shutil.which("nvidia-smi") is not None
 
 
-def plan(root: Path) -> list[Step]:
-    """The steps from here to a finished set-up."""
+def plan(root: Path, extras: str = "test") -> list[Step]:
+    """The steps from here to a finished set-up; `extras` as in ``pip install -e .[test,site]``."""
     python = venv_python(root)
     pip: list[str | Path] = [python, "-m", "pip", "install", "--progress-bar=off"]
     # Matplotlib lists the machine's fonts once, and would say so in red in the first notebook.
     fonts = Step("Fonts for the figures", [python, "-c", "import matplotlib.font_manager"])
-    steps = [Step("JupyterLab and the other packages", [*pip, "-e", f"{root}[test]"]), fonts]
+    steps = [Step("JupyterLab and the other packages", [*pip, "-e", f"{root}[{extras}]"]), fonts]
     if sys.platform == "linux" and not has_nvidia():
         # Linux's ordinary PyTorch brings 2.7 GB of CUDA. No retries: the index is out of reach for some machines.
         torch = next(line for line in requirements(root, "dependencies") if line.startswith("torch"))
@@ -167,34 +167,44 @@ def cause(output: str) -> str:
     return (re.findall(r"^ERROR: (.+)", output, re.M) or output.splitlines() or ["no output"])[-1]
 
 
-def set_up(root: Path) -> None:
-    """Bring `.venv` to what pyproject.toml asks for."""
+def stamp(root: Path, group: str) -> Path:
+    """What says that a set-up is finished; the site's packages come only when they are asked for."""
+    return root / ".venv" / ("site.stamp" if group == "site" else "setup.stamp")
+
+
+def set_up(root: Path, group: str) -> None:
+    """Bring `.venv` to what pyproject.toml asks for; with the group "site", to what the site takes as well."""
     venv = root / ".venv"
-    log, stamp = venv / "setup.log", venv / "setup.stamp"
+    log, stamps = venv / "setup.log", {stamp(root, "test"), stamp(root, group)}
     if fingerprint(root) is None:
         if os.path.lexists(venv):
             remove_broken(venv)
         check_machine(root)
         print(f"Setting the course up in {venv}, once; this takes a few minutes.", flush=True)
-    steps = plan(root)
+    steps = plan(root, "test,site" if group == "site" else "test")
     venv.mkdir(exist_ok=True)
     log.write_bytes(b"")
-    stamp.unlink(missing_ok=True)
+    for each in stamps:
+        each.unlink(missing_ok=True)
     forget_unfinished(venv)
     for number, step in enumerate(steps, 1):
         succeeded, output = run_step(step, f"{number}/{len(steps)}", log)
         # A broken download must not end in the large one: only an index out of reach leads on to the next step.
         if not succeeded and (not step.fallback or "Downloading torch" in output):
             raise SetupError(f"{step.title}: {cause(output)}. The same command resumes; details are in {log}.")
-    stamp.write_text(fingerprint(root) or "", encoding="utf-8")
+    for each in stamps:
+        each.write_text(fingerprint(root) or "", encoding="utf-8")
 
 
-def ready_python(root: Path, testing: bool) -> str:
-    """The running interpreter where it has every package already, else the one in `.venv`, set up if need be."""
-    wanted = requirements(root, "dependencies") + (requirements(root, "test") if testing else [])
-    if all(map(is_installed, wanted)):
+def ready_python(root: Path, group: str = "dependencies") -> str:
+    """The running interpreter where it has every package already, else the one in `.venv`, set up if need be.
+
+    Args:
+        group: "test" or "site" where more than the dependencies is needed.
+    """
+    if all(map(is_installed, requirements(root, "dependencies") + requirements(root, group))):
         return sys.executable
-    stamp = root / ".venv" / "setup.stamp"
-    if not stamp.exists() or stamp.read_text(encoding="utf-8") != fingerprint(root):
-        set_up(root)
+    finished = stamp(root, group)
+    if not finished.exists() or finished.read_text(encoding="utf-8") != fingerprint(root):
+        set_up(root, group)
     return str(venv_python(root))

@@ -1,4 +1,4 @@
-"""Open the course in JupyterLab, or run its tests, with the interpreter that has its packages."""
+"""Open the course in JupyterLab, run its tests, or build its site, with the interpreter that has its packages."""
 
 from __future__ import annotations
 
@@ -134,3 +134,10 @@ def run_tests(root: Path, python: str, options: list[str]) -> int:
     # Workers that compete for the cores with several threads each wait for one another, some of them for a minute.
     one_thread = {"OMP_NUM_THREADS": "1"} if n_workers > 1 else {}
     return subprocess.call(command, cwd=root, env=one_thread | child_environment(root, python))
+
+
+def build_site(root: Path, python: str, options: list[str]) -> int:
+    """Build the book on the web, and show it if the options say so; return the exit code."""
+    signal.signal(signal.SIGINT, lambda *_: None)  # the child ends its server itself
+    command = [python, str(root / "docs/build.py"), *options]
+    return subprocess.call(command, cwd=root, env=child_environment(root, python))

@@ -1,0 +1,110 @@
+"""What Sphinx does for this book beyond its own: equations for KaTeX, descriptions, and what a template asks."""
+
+from __future__ import annotations
+
+import os
+import re
+from html import escape
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+from book.links import Published
+from book.search import SearchIndex
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_html_math_renderer("katex", (inline_math, None), (block_math, None))
+    app.connect("builder-inited", without_own_search)
+    app.connect("autodoc-process-docstring", escape_bars, priority=100)
+    app.connect("autodoc-skip-member", skip_fields)
+    app.connect("html-page-context", complete_context)
+    app.connect("build-finished", write_index)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def inline_math(translator: Any, node: nodes.math) -> None:
+    translator.body.append(f'<span class="math">{escape(node.astext())}</span>')
+    raise nodes.SkipNode
+
+
+def block_math(translator: Any, node: nodes.math_block) -> None:
+    translator.body.append(f'<div class="math block">{escape(node.astext())}</div>\n')
+    raise nodes.SkipNode
+
+
+def without_own_search(app: Sphinx) -> None:
+    """Sphinx's search splits words at spaces, which Chinese does not have; the book has its own."""
+    app.builder.search = False  # type: ignore[attr-defined]
+
+
+def escape_bars(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """|log_sigma| is a size in a docstring, and something else to Sphinx; within backticks it is left alone."""
+    lines[:] = ["`".join(_escape(piece, n) for n, piece in enumerate(line.split("`"))) for line in lines]
+
+
+def _escape(piece: str, number: int) -> str:
+    return piece if number % 2 else piece.replace("|", "\\|")
+
+
+def skip_fields(app: Sphinx, what: str, name: str, value: Any, skip: bool, options: Any) -> bool | None:
+    """A named tuple's fields are told by its docstring, under "Attributes"."""
+    return True if type(value).__name__ == "_tuplegetter" else None
+
+
+def complete_context(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """What `theme/layout.html` asks for."""
+    body = tidy(context.get("body", ""))
+    folder, _, name = page.rpartition("/")
+    published = Published(os.environ.get("BOOK_ADDRESS", ""), os.environ.get("BOOK_REPOSITORY", ""))
+    context |= {
+        "body": body,
+        "description": description(doctree),
+        "address": published.address,
+        "pathto_here": f"{page}.html".removesuffix("index.html"),
+        "colab": published.colab,
+        "has_math": 'class="math' in body,
+        "has_slider": "data-frames" in body,
+        "has_exercise": 'class="exercise"' in body,
+        "is_deck": folder == "slides",
+        "lesson": name if folder == "lessons" else "",
+    }
+    if page == "404":  # shown at any depth, so its links begin at the top
+        inner = context["pathto"]
+        top = published.path
+
+        def from_top(target: str, *arguments: Any, **options: Any) -> str:
+            found: str = inner(target, *arguments, **options)
+            return found if found.startswith(("http", "#")) else f"{top}{found}"
+
+        context["pathto"] = from_top
+        context["toctree"] = absolute(context["toctree"], top)
+
+
+def absolute(toctree: Any, top: str) -> Any:
+    """The table of contents with links from the top."""
+
+    def with_links(**options: Any) -> str:
+        return re.sub(r'href="(?!http|#|/)', f'href="{top}', toctree(**options))
+
+    return with_links
+
+
+def tidy(body: str) -> str:
+    """Tables in a box that scrolls, since a phone is narrower than many of them."""
+    body = re.sub(r"<table\b", '<div class="table" role="region" aria-label="Table"><table', body)
+    return body.replace("</table>", "</table></div>")
+
+
+def description(doctree: nodes.document | None) -> str:
+    """The first sentences of a page, for search engines and previews."""
+    paragraphs = doctree.findall(nodes.paragraph) if doctree is not None else ()
+    first = next((re.sub(r"\s+", " ", paragraph.astext()) for paragraph in paragraphs), "")
+    return first if len(first) <= 200 else f"{first[:200].rpartition(' ')[0]} …"
+
+
+def write_index(app: Sphinx, exception: Exception | None) -> None:
+    """The data of the search, from the pages as they are."""
+    if exception is None and app.builder.name == "html":
+        SearchIndex(app.outdir).write()

@@ -1,0 +1,43 @@
+"""The finished book on this machine alone, as a web server would show it."""
+
+from __future__ import annotations
+
+import webbrowser
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Files of the folder, in silence; the book's own page where there is none."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: one line for every picture helps nobody."""
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        page = Path(self.directory) / "404.html"
+        if code != 404 or not page.exists():
+            super().send_error(code, message, explain)
+            return
+        body = page.read_bytes()
+        self.send_response(404)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+
+def server(folder: Path, port: int = 0) -> ThreadingHTTPServer:
+    """A server on the loopback address; port 0 takes a free one."""
+    return ThreadingHTTPServer(("127.0.0.1", port), partial(Handler, directory=str(folder)))
+
+
+def serve(folder: Path, port: int, *, show: bool) -> None:
+    """Serve until Ctrl-C; `show` opens a browser."""
+    with server(folder, port) as running:
+        address = f"http://127.0.0.1:{running.server_address[1]}/"
+        print(f"\nThe book is at  {address}\nCtrl-C here stops it.\n", flush=True)
+        if show:
+            webbrowser.open(address)
+        running.serve_forever()
