@@ -1,0 +1,314 @@
+"""The book on the web, without Sphinx and without a browser: what stops a build, and what its pages are made of."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import io
+import json
+import re
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from book import BookError, cells, command, exercises, links, search, serve, sources
+from book.course import WIDGET_STATE, WIDGET_VIEW, Lesson, check_links, part, read_course
+from book.pictures import Pictures
+from book.sliders import slider
+from PIL import Image
+
+from vae_lessons.exercises import NUMBERS, lesson
+from vae_lessons.packages import ROOT
+
+Notebook = dict[str, Any]
+
+
+def picture(colour: str) -> str:
+    """A small WebP in base64, as frames are stored."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 4), colour).save(buffer, "webp", lossless=True)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def code(source: str, *outputs: dict[str, Any], **metadata: Any) -> dict[str, Any]:
+    return {
+        "cell_type": "code",
+        "source": source,
+        "outputs": list(outputs),
+        "execution_count": 1,
+        "metadata": metadata,
+    }
+
+
+def shown(model_id: str) -> dict[str, Any]:
+    data = {WIDGET_VIEW: {"model_id": model_id}, "text/plain": "A picture with a slider for β."}
+    return {"output_type": "display_data", "data": data, "metadata": {}}
+
+
+def frame(label: str) -> dict[str, Any]:
+    alt = f"β = {label} &lt;"
+    tag = f'<style></style><img decoding="sync" style="width:720px; max-width:100%" alt="{alt}" src="data:image/webp;base64,{picture(label)}">'
+    return {"model_name": "HTMLModel", "state": {"value": tag}}
+
+
+def widgets() -> dict[str, Any]:
+    """A slider over two frames, as ipywidgets stores it."""
+    control = {"_options_labels": ["red", "blue"], "index": 1, "description": "β"}
+    return {
+        "box": {"model_name": "VBoxModel", "state": {"children": ["IPY_MODEL_control", "IPY_MODEL_stack"]}},
+        "control": {"model_name": "SelectionSliderModel", "state": control},
+        "stack": {"model_name": "StackModel", "state": {"children": ["IPY_MODEL_red", "IPY_MODEL_blue"]}},
+        "red": frame("red"),
+        "blue": frame("blue"),
+    }
+
+
+def notebook(*cells: dict[str, Any], state: dict[str, Any] | None = None) -> Notebook:
+    metadata = {} if state is None else {"widgets": {WIDGET_STATE: {"state": state}}}
+    return {"cells": list(cells), "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
+START = "# 00 · Start\n\n| lesson | |\n| --- | --- |\n| [01 One](01_one.ipynb) | ? |\n| [02 Two](02_two.ipynb) | ? |"
+COURSE = {
+    "00_start_here": notebook(cells.markdown(START)),
+    "01_one": notebook(cells.markdown("# 01 · One"), code("show()", shown("box")), state=widgets()),
+    "02_two": notebook(cells.markdown("# 02 · Two\n\nSee [one](01_one.ipynb)."), code("print(1)")),
+}
+
+
+@pytest.fixture(name="course")
+def course_fixture(tmp_path: Path) -> Callable[[dict[str, Notebook]], Path]:
+    """Writes notebooks into a folder."""
+
+    def write(notebooks: dict[str, Notebook]) -> Path:
+        for name, content in notebooks.items():
+            (tmp_path / f"{name}.ipynb").write_text(json.dumps(content))
+        return tmp_path
+
+    return write
+
+
+def test_a_course_in_order_is_read(course):
+    lessons = read_course(course(COURSE))
+    assert [(each.number, each.title) for each in lessons] == [
+        ("00", "00 · Start"),
+        ("01", "01 · One"),
+        ("02", "02 · Two"),
+    ]
+
+
+def without_run(notebooks: dict[str, Notebook]) -> None:
+    notebooks["02_two"]["cells"][1]["execution_count"] = None
+
+
+def without_widgets(notebooks: dict[str, Notebook]) -> None:
+    notebooks["01_one"]["metadata"] = {}
+
+
+def without_title(notebooks: dict[str, Notebook]) -> None:
+    notebooks["01_one"]["cells"][0]["source"] = "## One"
+
+
+def without_row(notebooks: dict[str, Notebook]) -> None:
+    notebooks["00_start_here"]["cells"][0]["source"] = START.replace("| [02 Two](02_two.ipynb) | ? |", "")
+
+
+def without_lesson(notebooks: dict[str, Notebook]) -> None:
+    notebooks["00_start_here"]["cells"][0]["source"] = f"{START}\n| [03 Three](03_three.ipynb) | ? |"
+
+
+def without_start(notebooks: dict[str, Notebook]) -> None:
+    del notebooks["00_start_here"]
+
+
+def in_disorder(notebooks: dict[str, Notebook]) -> None:
+    first, second = START.splitlines()[-2:]
+    notebooks["00_start_here"]["cells"][0]["source"] = "\n".join([*START.splitlines()[:-2], second, first])
+
+
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (without_run, "02_two.ipynb: cell 1 is stored without having been run; store it with: python tools/store_"),
+        (without_widgets, "01_one.ipynb: cell 1 is stored without its widget's state; store it with"),
+        (without_title, "01_one.ipynb has no title"),
+        (without_row, "02_two.ipynb is missing from the table of lessons in 00_start_here.ipynb"),
+        (without_lesson, "the table of lessons in 00_start_here.ipynb names 03_three.ipynb, which is not"),
+        (without_start, "the lessons must begin with 00_start_here.ipynb"),
+        (in_disorder, "must have the order of the files: 01_one.ipynb, 02_two.ipynb"),
+    ],
+)
+def test_what_is_missing_stops_the_build_with_a_sentence_that_names_it(course, harm, sentence):
+    notebooks = copy.deepcopy(COURSE)
+    harm(notebooks)
+    with pytest.raises(BookError, match=re.escape(sentence)):
+        read_course(course(notebooks))
+
+
+def test_a_file_that_is_no_notebook_is_named(course):
+    folder = course(COURSE)
+    (folder / "02_two.ipynb").write_text("{")
+    with pytest.raises(BookError, match=r"02_two.ipynb is no notebook"):
+        read_course(folder)
+
+
+def test_a_broken_link_is_named_with_its_page(tmp_path):
+    (tmp_path / "there.md").touch()
+    text = "[a](there.md#part) [b](https://x.org/gone) [c](#here) `[d](code)` ```\n[e](block)\n```"
+    check_links("page.md", text, tmp_path)
+    with pytest.raises(BookError, match=r"^page\.md: the link to gone\.md leads nowhere\.$"):
+        check_links("page.md", f"{text} [f](gone.md)", tmp_path)
+
+
+def test_the_command_says_it_in_one_line_and_leaves_the_old_book(tmp_path, capsys):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/index.html").write_text("old")
+    assert command.main([], tmp_path) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("vae_lessons: the lessons must begin with 00_start_here") and error.count("\n") == 1
+    assert (tmp_path / "site/index.html").read_text() == "old"
+
+
+# Pages ------------------------------------------------------------------------------------------
+
+
+def test_a_slider_keeps_its_labels_its_start_and_its_frames_with_their_texts(tmp_path):
+    markup = slider(widgets(), "box", Pictures(tmp_path), "../pictures/", "slider-1")
+    data = json.loads(re.search(r'<script type="application/json">(.*)</script>', markup)[1])
+    assert data["labels"] == [["red", "blue"]]
+    assert [alt for _, alt in data["frames"]] == ["β = red <", "β = blue <"]
+    for colour, (file, _) in zip([(255, 0, 0), (0, 0, 255)], data["frames"]):
+        assert Image.open(tmp_path / Path(file).name).convert("RGB").getpixel((0, 0)) == colour
+    assert f'<img src="{data["frames"][1][0]}" alt="β = blue &lt;"' in markup  # it starts at index 1
+    assert 'value="1" aria-valuetext="blue"' in markup and '<label for="slider-1-0">β</label>' in markup
+    assert "</script>" not in re.search(r"json\">(.*)</script>", markup)[1]
+
+
+def test_half_a_widget_and_a_picture_without_text_are_named(tmp_path):
+    pictures = Pictures(tmp_path)
+    state = widgets()
+    del state["stack"]
+    broken = Lesson("01_one", "One", notebook(code("show()", shown("box")), state=state))
+    with pytest.raises(BookError, match=r"01_one\.ipynb: cell 0 is stored with half a widget"):
+        cells.lesson_page(broken, pictures)
+    png = {"output_type": "display_data", "data": {"image/png": picture("red")}, "metadata": {}}
+    mute = Lesson("01_one", "One", notebook(code("show()", png)))
+    with pytest.raises(BookError, match=r"01_one\.ipynb: the picture of cell 0 has no text"):
+        cells.lesson_page(mute, pictures)
+
+
+def test_an_exercise_that_the_package_lacks_is_named(tmp_path):
+    task = cells.markdown("### 1") | {"metadata": {"role": "task", "exercise": "no-such"}}
+    with pytest.raises(BookError, match=r"01_one\.ipynb asks the exercise 'no-such'"):
+        cells.lesson_page(Lesson("01_one", "One", notebook(task)), Pictures(tmp_path))
+
+
+def test_a_deck_cuts_prose_at_headings_leaves_out_what_is_skipped_and_the_code_of_pictures(tmp_path):
+    skipped = code("x = 1", slideshow={"slide_type": "skip"})
+    prose = cells.markdown("before\n## A\n\ntext") | {"metadata": {"slideshow": {"slide_type": "subslide"}}}
+    pictured = code("show()", shown("box"), slideshow={"slide_type": "subslide"})
+    deck = cells.deck(Lesson("01_one", "One", notebook(skipped, prose, pictured, state=widgets())), Pictures(tmp_path))
+    marks = [re.search(r'data-kind="(\w+)"', cell["source"]) for cell in deck["cells"]]
+    assert [found[1] for found in marks if found] == ["subslide", "slide", "subslide"]
+    assert [cell["metadata"].get("tags") for cell in deck["cells"] if cell["cell_type"] == "code"] == [["remove-input"]]
+
+
+VALUES = [
+    (number, exercise) for number in NUMBERS for exercise in lesson(number).exercises if exercises.is_value(exercise)
+]
+
+
+@pytest.mark.parametrize(("number", "exercise"), VALUES, ids=[exercise.name for _, exercise in VALUES])
+def test_a_page_asks_with_what_python_asks_with(number, exercise):
+    question = exercises.question(lesson(number), exercise)
+    assert [hint for _, hint in question["mistakes"]] == [mistake.hint for mistake in exercise.mistakes]
+    offered = re.findall(r'value="(\w)"', exercises.form(question))
+    assert offered == re.findall(r'^- `"(\w)"`', exercise.task, re.M)  # none for a number
+    assert isinstance(question["right"], str) == bool(offered)
+    page = exercises.markdown(lesson(number), exercise)
+    assert all(hint in page for hint in (*exercise.hints, exercise.solution, exercise.why))
+
+
+def test_the_glossary_has_the_table_of_notebook_00_with_its_chinese_terms():
+    content = json.loads((ROOT / "notebooks/00_start_here.ipynb").read_text(encoding="utf-8"))
+    table = part(Lesson("00_start_here", "", content), "Words and symbols")
+    assert "后验坍塌" in table and "证据下界" in table and "## " not in table
+    with pytest.raises(BookError, match="no part '## Gone'"):
+        part(Lesson("00_start_here", "", content), "Gone")
+
+
+def test_a_place_that_nothing_fills_is_named(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("a <!-- fill: one --> b")
+    assert sources.fill(page, {"one": "1"}) == "a 1 b"
+    with pytest.raises(BookError, match=r"page\.md: there is nothing to fill in for 'one'"):
+        sources.fill(page, {})
+
+
+def test_the_reference_lists_what_has_a_docstring():
+    found = sources.modules(ROOT)
+    assert found["gaussian"].startswith("Closed forms") and "exercises" in found and "install" not in found
+    assert all(found.values())
+
+
+def test_the_citation_is_that_of_the_project():
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.M)[1]
+    bibtex = sources.citation(text)
+    assert f"version = {{{version}}}" in bibtex and "author = {The authors of vae_lessons}" in bibtex
+    assert re.search(r"year = \{20\d\d\}", bibtex)
+
+
+# Addresses --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("remote", "address", "repository"),
+    [
+        ("https://github.com/Some/course.git", "https://some.github.io/course/", "Some/course"),
+        ("git@github.com:some/course", "https://some.github.io/course/", "some/course"),
+        ("git@github.com:some/some.github.io.git", "https://some.github.io/", "some/some.github.io"),
+        ("https://example.org/some/course.git", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_addresses_come_from_the_remote_or_are_left_out(remote, address, repository):
+    assert links.from_remote(remote) == (address, repository)
+    given = links.from_remote(remote, "https://example.org/vae")
+    assert given == ("https://example.org/vae/", repository) and given.path == "/vae/"
+    assert repository in given.report and repository in given.colab
+
+
+def test_a_sitemap_has_the_pages_that_are_looked_for(tmp_path):
+    for name in ("index", "404", "find", "lessons/01_one"):
+        (tmp_path / f"{name}.html").parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.html").touch()
+    found = re.findall("<loc>(.*)</loc>", command.sitemap(tmp_path, "https://example.org/"))
+    assert found == ["https://example.org/", "https://example.org/lessons/01_one.html"]
+
+
+def test_the_search_finds_parts_with_their_headings_and_leaves_out_scripts_and_forms():
+    page = """<nav>menu</nav><article><section id="top"><h1>Page<a class="headerlink" href="#top">¶</a></h1><p>One 后验</p>
+    <script>{"x": 1}</script><form>Check</form><img alt="a blur"><section id="sub"><h2>Part</h2><p>Two</p>
+    </section></section></article><footer>end</footer>"""
+    assert list(search.entries("p.html", page)) == [
+        {"url": "p.html#top", "page": "Page", "heading": "Page", "text": "One 后验 a blur"},
+        {"url": "p.html#sub", "page": "Page", "heading": "Part", "text": "Two"},
+    ]
+
+
+def test_the_server_is_on_this_machine_alone_and_shows_the_books_own_page_for_what_is_missing(tmp_path):
+    (tmp_path / "404.html").write_text("no such page")
+    with serve.server(tmp_path) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        host, port = running.server_address
+        with pytest.raises(urllib.error.HTTPError) as missing:
+            urllib.request.urlopen(f"http://{host}:{port}/gone/deep.html")
+        with missing.value as answer:
+            assert host == "127.0.0.1" and answer.code == 404 and answer.read() == b"no such page"
+        running.shutdown()

@@ -1,0 +1,390 @@
+"""The book on the web as its reader meets it: every page in a real browser that reaches nothing but the book."""
+
+from __future__ import annotations
+
+import html
+import random
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from browser import chromium
+from frames import Output, course, stored
+from playwright.sync_api import Browser, Locator, Page, expect
+from test_browser import unpack
+
+from vae_lessons.exercises import NUMBERS, lesson
+from vae_lessons.exercises.judging import Status, judge
+from vae_lessons.packages import ROOT
+
+pytestmark = pytest.mark.browser
+
+ADDRESS = "https://example.org/course/"
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
+    .filter(({impact}) => impact === "serious" || impact === "critical")
+    .map(({id, nodes}) => `${id}: ${nodes[0].html.slice(0, 150)} (${nodes.length})`)"""
+CONTENT = """() => ({
+    sideways: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    mute: [...document.images].filter(image => !image.alt.trim()).map(image => image.src),
+    unset: document.querySelectorAll(".math:not(.set), .katex-error").length,
+    dead: [...document.querySelectorAll("[id]")].map(({id}) => id).filter((id, n, all) => all.indexOf(id) !== n),
+})"""
+
+
+class Site(NamedTuple):
+    """The built book, and where it is served; the browser that reads it has no other network."""
+
+    folder: Path
+    address: str
+    browser: Browser
+
+    def pages(self) -> list[str]:
+        return sorted(path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*.html"))
+
+
+@pytest.fixture(name="site", scope="module")
+def site_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Built once from this checkout's sources, into a folder of its own."""
+    pytest.importorskip("myst_nb", reason="Sphinx and MyST-NB are not installed; `python3 -m vae_lessons site` does it")
+    from book import command, serve
+
+    root = tmp_path_factory.mktemp("clone")
+    for name in ("docs", "notebooks", "teaching", "vae_lessons", "CITATION.cff"):
+        (root / name).symlink_to(ROOT / name)
+    with chromium() as browser:
+        command.build(root, ADDRESS)
+        with serve.server(root / "site") as running:
+            threading.Thread(target=running.serve_forever, daemon=True).start()
+            yield Site(root / "site", f"http://127.0.0.1:{running.server_address[1]}/", browser)
+            running.shutdown()
+
+
+class Visit:
+    """One page of the browser, and what it asked for and complained about."""
+
+    def __init__(self, site: Site, **options: Any) -> None:
+        self.site, self.outside, self.complaints = site, [], []
+        self.context = site.browser.new_context(viewport=DESKTOP, reduced_motion="reduce", **options)
+        self.page = self.context.new_page()
+        self.page.on("request", self._note)
+        self.page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _note(self, request: Any) -> None:
+        if not request.url.startswith((self.site.address, "data:", "blob:")):
+            self.outside.append(request.url)
+
+    def open(self, name: str) -> Page:
+        self.page.goto(self.site.address + name)
+        self.page.wait_for_load_state("networkidle")
+        return self.page
+
+
+@pytest.fixture(name="visit")
+def visit_fixture(site: Site) -> Iterator[Visit]:
+    """A page; the test fails if it asked anything of the outside, or left anything in its console."""
+    visit = Visit(site)
+    yield visit
+    visit.context.close()
+    assert not visit.outside and not visit.complaints, (visit.outside, visit.complaints)
+
+
+def test_every_page_is_whole_on_a_desk_and_on_a_phone(site: Site, visit: Visit) -> None:
+    """Equations set, pictures with their texts, no name twice, no scrolling sideways, nothing from outside."""
+    assert len(site.pages()) > 40
+    for name in site.pages():
+        page = visit.open(name)
+        for size in (DESKTOP, PHONE):
+            page.set_viewport_size(size)
+            assert page.evaluate(CONTENT) == {"sideways": 0, "mute": [], "unset": 0, "dead": []}, (name, size)
+
+
+def test_no_page_has_a_serious_or_critical_violation_in_either_theme(site: Site, visit: Visit, tmp_path: Path) -> None:
+    axe = tmp_path / unpack("axe-core@4.14.1", tmp_path) / "axe.min.js"
+    found = []
+    for name in site.pages():
+        page = visit.open(name)
+        page.add_script_tag(path=axe)
+        for theme in ("light", "dark"):
+            page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+            found += [f"{name}, {theme}: {violation}" for violation in page.evaluate(AXE)]
+    assert not found, "\n".join(found)
+
+
+def test_every_link_inside_the_book_leads_to_a_page_and_a_place_in_it(site: Site) -> None:
+    texts = {name: (site.folder / name).read_text(encoding="utf-8") for name in site.pages()}
+    for name, text in texts.items():
+        for link in map(html.unescape, re.findall(r'(?:href|src)="([^"]+)"', text)):
+            if re.match(r"https?:|data:", link):
+                continue
+            file, _, place = link.removeprefix("/course/").partition("#")
+            base = site.folder if link.startswith("/") else (site.folder / name).parent
+            target = (base / file).resolve() if file else site.folder / name
+            assert target.exists(), (name, link)
+            if place and target.suffix == ".html":
+                assert f'id="{place}"' in target.read_text(encoding="utf-8"), (name, link)
+
+
+def test_nothing_on_a_page_is_addressed_outside_but_links_to_read(site: Site) -> None:
+    for path in [*site.folder.rglob("*.html"), *site.folder.rglob("*.css")]:
+        text = path.read_text(encoding="utf-8")
+        loaded = re.findall(r'<(?:script|img|iframe|source)\b[^>]*\bsrc="(https?:|//)', text)
+        styles = re.findall(r'<link rel="(?:stylesheet|icon|preload)"[^>]*href="(https?:|//)', text)
+        assert not loaded and not styles and not re.search(r"url\(['\"]?(https?:|//)", text), path
+
+
+# Sliders ----------------------------------------------------------------------------------------
+
+
+class Frames:
+    """One slider of a page, beside what the notebook has stored for it."""
+
+    def __init__(self, figure: Locator, output: Output) -> None:
+        self.figure, self.output, self.standing = figure, output, list(output.start)
+        self.picture, self.inputs = figure.locator("img"), figure.locator("input")
+
+    def check(self) -> None:
+        """The text and the labels are those of these positions, and the picture has loaded."""
+        expect(self.picture).to_have_attribute("alt", self.output.frames[tuple(self.standing)].alt)
+        expect(self.figure.locator("output")).to_have_text(self.output.labels_at(self.standing))
+        self.picture.evaluate("image => image.decode()")
+
+    def move_to(self, number: int, index: int) -> None:
+        self.standing[number] = index
+        self.check()
+
+    def press(self, number: int) -> None:
+        last = len(self.output.labels[number]) - 1
+        self.inputs.nth(number).focus()
+        for key, index in {"End": last, "Home": 0, "ArrowRight": 1, "ArrowLeft": 0}.items():
+            self.figure.page.keyboard.press(key)
+            self.move_to(number, index)
+
+    def drag(self, number: int) -> None:
+        """With the mouse, from the left end, where `press` has left it, to the right end."""
+        box, mouse = self.inputs.nth(number).bounding_box(), self.figure.page.mouse
+        mouse.move(box["x"] + 8, box["y"] + box["height"] / 2)
+        mouse.down()
+        mouse.move(box["x"] + box["width"], box["y"] + box["height"] / 2, steps=4)
+        mouse.up()
+        self.move_to(number, len(self.output.labels[number]) - 1)
+
+    def tap(self, number: int) -> None:
+        """With a finger, on the left end."""
+        box = self.inputs.nth(number).bounding_box()
+        self.figure.page.touchscreen.tap(box["x"] + 4, box["y"] + box["height"] / 2)
+        self.move_to(number, 0)
+
+
+@pytest.mark.parametrize("name", course())
+def test_every_slider_moves_by_key_mouse_and_finger(site: Site, name: str) -> None:
+    visit = Visit(site, has_touch=True)
+    page, outputs = visit.open(f"lessons/{name}.html"), stored(name)
+    figures = page.locator("[data-frames]")
+    expect(figures).to_have_count(len(outputs))
+    for number, output in enumerate(outputs):
+        figures.nth(number).scroll_into_view_if_needed()
+        frames = Frames(figures.nth(number), output)
+        frames.check()
+        for control in range(len(output.labels)):
+            frames.press(control)
+            frames.drag(control)
+            frames.tap(control)
+    assert not visit.outside and not visit.complaints
+    visit.context.close()
+
+
+def test_sliders_that_need_python_show_their_picture_and_say_how_to_run_them(visit: Visit) -> None:
+    page = visit.open("lessons/07_kl_vanishing.html")
+    stills = page.locator("figure.still")
+    expect(stills).to_have_count(2)
+    for still in stills.all():
+        expect(still.locator("figcaption")).to_contain_text("it needs Python")
+        assert still.locator("img").get_attribute("alt")
+    stills.first.get_by_role("link", name="Run the notebook").click()
+    expect(page.locator("h1")).to_contain_text("Run it yourself")
+
+
+def test_the_first_page_is_light_and_its_slider_moves(visit: Visit) -> None:
+    """Everything that it loads before its frames, as the server sends it: under 600 kB."""
+    sizes: dict[str, int] = {}
+    visit.page.on("response", lambda response: sizes.update({response.url: len(response.body())}))
+    page = visit.open("index.html")
+    assert sum(size for url, size in sizes.items() if "/pictures/" not in url) < 600_000
+    assert sum("/pictures/" in url for url in sizes) == 1, "frames come when the slider is about to move"
+    slider, picture = page.locator("[data-frames] input"), page.locator("[data-frames] img")
+    before = picture.get_attribute("alt")
+    slider.focus()
+    page.keyboard.press("End")
+    expect(picture).not_to_have_attribute("alt", before)
+
+
+# Exercises --------------------------------------------------------------------------------------
+
+
+def answers(right: Any, mistakes: list[Any], generator: random.Random) -> list[Any]:
+    """Right ones, known mistakes, near misses and strangers."""
+    if isinstance(right, str):
+        return [right, right.upper(), f" {right} ", "z", *mistakes]
+    near = [right * (1 + relative) for relative in (1e-7, 0.004, 0.0099, 0.0101, -0.0099, 0.03)]
+    off = [mistake * factor for mistake in mistakes for factor in (1, 1.003, 0.98)]
+    return [right, -right, 0.0, 1.0, 1e7, -2.5e-7, 123456.7, *near, *off, *(generator.gauss(0, 30) for _ in range(20))]
+
+
+def test_the_page_judges_numbers_and_choices_as_python_does(visit: Visit) -> None:
+    """Verdict and words are the same for every exercise that a page can judge."""
+    from book.exercises import is_value, question
+
+    page, generator = visit.open("lessons/00_start_here.html"), random.Random(0)
+    for number in NUMBERS:
+        for exercise in filter(is_value, lesson(number).exercises):
+            asked = question(lesson(number), exercise)
+            for answer in answers(asked["right"], [each for each, _ in asked["mistakes"]], generator):
+                expected = judge(lesson(number), exercise, answer)
+                said = page.evaluate("([asked, answer]) => judge(asked, answer)", [asked, answer])
+                assert said == [expected.status is Status.RIGHT, expected.message], (exercise.name, answer)
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    list(
+        {
+            "5.6": 5.6,
+            " −1e-3 ": -0.001,
+            "1/4": 0.25,
+            "65 025": 65025,
+            ".5": 0.5,
+            "2.": 2,
+            "two": None,
+            "1/2/3": None,
+            "5,6": None,
+        }.items()
+    ),
+)
+def test_numbers_are_read_as_people_write_them(visit: Visit, written: str, number: float | None) -> None:
+    page = visit.open("lessons/00_start_here.html")
+    read = page.evaluate("written => { const read = readNumber(written); return isNaN(read) ? null : read }", written)
+    assert read == number
+
+
+def test_an_exercise_is_answered_in_the_page_and_remembered(visit: Visit) -> None:
+    page = visit.open("lessons/00_start_here.html")
+    form = page.locator('form[data-exercise="last-latent"]')
+    verdict = form.locator(".verdict")
+    for answer, said in {
+        "": "Not answered yet",
+        "many": "Please write a number",
+        "1.398": "Not yet.",
+        "-5.592": "Right but for the sign",
+        "5.592": "✓ Right",
+    }.items():
+        form.get_by_label("Your number").fill(answer)
+        form.get_by_role("button", name="Check").click()
+        expect(verdict).to_contain_text(said)
+    choice = page.locator('form[data-exercise="grey-blur"]')
+    choice.get_by_label("a", exact=True).check()
+    page.keyboard.press("Enter")
+    expect(choice.locator(".verdict")).to_contain_text("Not yet.")
+    choice.get_by_label("b", exact=True).check()
+    choice.get_by_role("button", name="Check").click()
+    expect(choice.locator(".verdict")).to_have_text("✓ Right.")
+    page.reload()
+    expect(verdict).to_contain_text("answered this before")
+
+
+def test_hints_and_the_solution_open(visit: Visit) -> None:
+    page = visit.open("lessons/01_gaussian_kl.html")
+    hint = page.locator("details", has_text="Hint 1 of 3").first
+    expect(hint.locator("p").first).to_be_hidden()
+    hint.locator("summary").click()
+    expect(hint.locator("p").first).to_be_visible()
+    solution = page.locator("details", has=page.get_by_text("Solution", exact=True)).nth(1)
+    solution.locator("summary").click()
+    expect(solution.locator("pre")).to_contain_text("torch.expm1(log_var)")
+
+
+# Ways through -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("后验坍塌", "Words and symbols"),
+        ("坍塌", "Words and symbols"),
+        ("free bits", "08 ·"),
+        ("kl_to_standard", "gaussian"),
+    ],
+)
+def test_the_search_finds_english_chinese_and_code(visit: Visit, query: str, found: str) -> None:
+    page = visit.open("index.html")
+    page.get_by_role("searchbox").fill(query)
+    page.keyboard.press("Enter")
+    expect(page.locator(".hit").filter(has_text=found).first).to_be_visible()
+    page.locator(".hit a").filter(has_text=found).first.click()
+    expect(page.locator("article")).to_contain_text(query.split()[0], ignore_case=True)
+
+
+def test_lessons_are_read_one_after_the_other(visit: Visit) -> None:
+    page = visit.open("index.html")
+    for name in course():
+        page.locator(".turn .next").click()
+        expect(page).to_have_url(re.compile(rf"/lessons/{name}\.html$"))
+    page.locator(".turn .prev").click()
+    expect(page).to_have_url(re.compile(rf"/lessons/{course()[-2]}\.html$"))
+
+
+def test_the_theme_the_menu_and_the_copy_button(visit: Visit) -> None:
+    visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = visit.open("lessons/05_reference_vae.html")
+    page.get_by_role("button", name="Light or dark").click()
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.reload()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark != "rgb(255, 255, 255)"
+    page.get_by_role("button", name="Copy").first.click()
+    code = page.locator(".cell_input pre").first.text_content()
+    assert page.evaluate("navigator.clipboard.readText()").strip() == code.strip()
+    page.set_viewport_size(PHONE)
+    expect(page.locator("#contents")).to_be_hidden()
+    page.get_by_role("button", name="Contents").click()
+    expect(page.locator("#contents")).to_be_visible()
+
+
+def test_slides_go_on_and_back_with_keys_and_leave_a_slider_its_own(visit: Visit) -> None:
+    page = visit.open("slides/07_kl_vanishing.html")
+    count = page.locator(".pager [role=status]")
+    expect(count).to_contain_text("1 / ")
+    total = int(count.text_content().split("/")[1])
+    assert total > 20
+    for _ in range(400):
+        if page.locator(".slide:visible [data-frames]:visible").count():
+            break
+        page.keyboard.press("Space")
+    slider, at = page.locator(".slide:visible input").first, count.text_content()
+    before = slider.input_value()
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    assert slider.input_value() != before and count.text_content() == at
+    slider.blur()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    expect(count).not_to_have_text(at)
+
+
+def test_downloads_preview_sitemap_and_the_page_for_what_is_missing(site: Site, visit: Visit) -> None:
+    page = visit.open("lessons/03_elbo.html")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the notebook").click()
+    assert download.value.path().read_bytes() == (ROOT / "notebooks/03_elbo.ipynb").read_bytes()
+    preview = {
+        name: page.locator(f'meta[property="og:{name}"]').get_attribute("content") for name in ("image", "title")
+    }
+    assert preview["image"] == f"{ADDRESS}signature.png" and preview["title"].startswith("03 ·")
+    assert len(page.locator('meta[name="description"]').get_attribute("content")) > 50
+    listed = re.findall(f"<loc>{ADDRESS}(.*)</loc>", (site.folder / "sitemap.xml").read_text())
+    assert set(listed) == {name.removesuffix("index.html") for name in site.pages()} - {"404.html", "find.html"}
+    missing = (site.folder / "404.html").read_text(encoding="utf-8")
+    assert 'href="/course/lessons/' in missing and 'href="/course/_static/book.css' in missing
