@@ -74,6 +74,7 @@ def best_noise_vars(denoise: Denoiser, x: Tensor, eps: Tensor, abar: Tensor) -> 
     """The s_t² that give this guess its best ELBO on these images: (T,), float64.
 
     s_t² = β̃_t plus the mean square by which the means of p and q differ: as in lesson 08, what is left unexplained.
+    No gradient flows through them.
 
     Args:
         denoise: from z_t, (B, D), and t to a guess of the noise, (B, D).
@@ -87,8 +88,8 @@ def best_noise_vars(denoise: Denoiser, x: Tensor, eps: Tensor, abar: Tensor) -> 
     left = []
     for t, z, mean in _means(denoise, x, eps, abar):
         true_mean, true_var = posterior(z, x, abar, t)
-        left.append(true_var + (true_mean - mean).double().square().mean())
-    return check_noise_vars(abar, torch.stack(left))
+        left.append(true_var + (true_mean - mean).double().square().mean().item())
+    return check_noise_vars(abar, torch.tensor(left, dtype=torch.float64))
 
 
 def _means(denoise: Denoiser, x: Tensor, eps: Tensor, abar: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:

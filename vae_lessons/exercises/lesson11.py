@@ -86,7 +86,7 @@ def _steps(generator: torch.Generator) -> list[Case]:
 
 
 _BACK = '''def step_back(z, eps_hat, abar, t):
-    """z_t and the guess of its noise, (B, D); abar (T,), abar[0] is ᾱ_1 → mean of p(z_{t−1}|z_t), (B, D)."""
+    """z_t and the guess of its noise, (B, D); abar (T,) → mean of p(z_{t−1}|z_t), (B, D)."""
     '''
 _NOW = "now = abar[t - 1]  # ᾱ_t\n    "
 _BEFORE = "before = abar[t - 2] if t > 1 else torch.ones_like(now)  # ᾱ_{t−1}\n    "
@@ -105,7 +105,7 @@ first the guess $\\hat x$ of the image, then the mean of $q(z_{t-1}|z_t, x)$ wit
 place of $x$.
 The levels are counted from t = 1, so `abar[0]` is ᾱ_1, and ᾱ_0 = 1 is not stored.""",
     stub='''def step_back(z, eps_hat, abar, t):
-    """z_t and the guess of its noise, (B, D); abar (T,), abar[0] is ᾱ_1 → mean of p(z_{t−1}|z_t), (B, D)."""
+    """z_t and the guess of its noise, (B, D); abar (T,) → mean of p(z_{t−1}|z_t), (B, D)."""
     ...''',
     answer="step_back",
     solution=_BACK + _NOW + _BEFORE + _IMAGE + _STEP + f"return {_OF_Z} + {_OF_X}",
@@ -305,7 +305,7 @@ def _true_variances(generator: torch.Generator) -> list[Case]:
 
 
 _GAP = '''def gap_of_steps(variances):
-    """True variances of the steps back, (T, D) → the gap of each step with its best shared variance, (T,), nats."""
+    """True variances, (T, D) → gap of each step with its best shared variance, (T,), nats."""
     '''
 _SHARED = "shared = variances.mean(1, keepdim=True)\n    "
 _RATIO = "r = variances / shared\n    "
@@ -317,7 +317,7 @@ STEP_GAP = Exercise(
 The decoder has the right means, and for each step one variance for all directions, the best one.
 Return what each step costs in nats, summed over its directions.""",
     stub='''def gap_of_steps(variances):
-    """True variances of the steps back, (T, D) → the gap of each step with its best shared variance, (T,), nats."""
+    """True variances, (T, D) → gap of each step with its best shared variance, (T,), nats."""
     ...''',
     answer="gap_of_steps",
     solution=_GAP + _SHARED + _RATIO + "return 0.5 * (r - 1 - r.log()).sum(1)",
