@@ -198,7 +198,7 @@ def report(moves: dict[str, list[Move]]) -> None:
         columns = "".join(f"{in_short(times):>18}" for times in (ready[way], [each.painted for each in measured]))
         print(f"{way:10}{columns}{AIMS[way]:>12}{statistics.mean(each.kilobytes for each in measured):10.0f}")
     ratio = np.median(ready["interact"]) / np.median(ready["live"])
-    print(f"interact / live: {ratio:.1f} (aim: at least 1.5)")
+    print(f"ratio interact / live: {ratio:.2f} (aim: at least 1.5)")
 
 
 def in_short(times: ArrayLike) -> str:

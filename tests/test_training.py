@@ -121,14 +121,24 @@ def test_the_number_of_threads_is_given_back():
     assert torch.get_num_threads() == before
 
 
-@pytest.mark.parametrize(("busy", "stacked", "expected"), [(0.1, True, 4), (0.1, False, 1), (3.9, True, 1)])
-def test_threads_are_used_for_a_stack_on_an_idle_machine_only(monkeypatch, busy, stacked, expected):
+MODELS = {
+    "small": reference_vae,
+    "large": partial(reference_vae, 784, 20, 400),
+    "stack": partial(reference_vae, layer=partial(StackedLinear, 2)),
+}
+
+
+@pytest.mark.parametrize(
+    ("busy", "model", "expected"),
+    [(0.1, "stack", 4), (0.1, "large", 4), (0.1, "small", 1), (3.9, "stack", 1), (3.9, "large", 1)],
+)
+def test_threads_are_used_for_a_stack_or_a_large_model_on_an_idle_machine_only(monkeypatch, busy, model, expected):
     """The load average stands at 4, as after a sweep of our own: what counts is what others do now."""
     monkeypatch.setattr(os, "getloadavg", lambda: (4.0, 4.0, 4.0))
     monkeypatch.setattr(psutil, "cpu_count", lambda: 4)
     monkeypatch.setattr(psutil, "cpu_percent", lambda interval: 100 * busy / 4)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
-    assert useful_threads(reference_vae(layer=partial(StackedLinear, 2)) if stacked else reference_vae()) == expected
+    assert useful_threads(MODELS[model]()) == expected
 
 
 def failing(*models: int, calls: range) -> Loss:

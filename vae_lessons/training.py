@@ -25,6 +25,7 @@ from vae_lessons.objective import ElboTerms, Loss
 from vae_lessons.torch_state import interrupts_between_steps, threads
 
 FUSED = ("cpu", "cuda")  # devices where every supported torch has Adam in one pass over the weights
+LARGE = 200_000  # weights in one matrix, from which on threads pay for a single model
 BAR = "{desc} {bar} {elapsed} < {remaining}"
 
 
@@ -163,9 +164,9 @@ def _warn_of_diverged(history: History, lr: float) -> None:
 
 
 def useful_threads(model: LatentGaussian) -> int:
-    """How many threads pay: one for a single model, all for a stack on a machine with nothing else to do.
+    """How many threads pay: one for a small model; all for a stack or a large one, on a machine with nothing else to do.
 
-    One model's matrices are so small that threads mostly wait for each other; and where another
+    A small model's matrices are such that threads mostly wait for each other; and where another
     program wants the same cores they wait for long: 80 s were measured for a sweep of 10 s.
     This process sleeps while it looks, so that it does not count its own load.
 
@@ -173,7 +174,8 @@ def useful_threads(model: LatentGaussian) -> int:
         TypeError: no `LatentGaussian`.
     """
     check_type("model", model, LatentGaussian)
-    if not _n_stacked(model) or torch.get_num_threads() == 1:
+    largest = max(weight.numel() for weight in model.parameters())
+    if torch.get_num_threads() == 1 or not (_n_stacked(model) or largest >= LARGE):
         return 1
     busy_cores = psutil.cpu_percent(interval=0.1) / 100 * psutil.cpu_count()
     return torch.get_num_threads() if busy_cores < 0.5 else 1
