@@ -11,6 +11,7 @@ The ratios compare two ways in one run; the seconds belong to this machine, as b
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -22,11 +23,11 @@ from typing import NamedTuple
 FOLDER = Path(__file__).parent
 QUICK = {
     "training": ["--epochs", "1", "--images", "12800", "--rounds", "2"],
-    "sweep": ["--epochs", "5", "--pairs", "1"],
+    "sweep": ["--epochs", "5", "--rounds", "1", "--no-tables"],
     "sliders": ["--moves", "8", "--seconds", "3"],
 }
 PATIENCE = 95  # seconds for each, so that all end within five minutes
-RATIO = re.compile(r"ratio(?: (?P<what>[^:]+))?: (?:median )?(?P<ratio>[\d.]+),?\s*(?P<rest>.*)")
+RATIO = re.compile(r"ratio (?P<what>.+?):\s+(?P<ratio>[\d.]+),?\s*(?P<rest>.*)")
 
 
 class Row(NamedTuple):
@@ -41,23 +42,41 @@ class Row(NamedTuple):
 def rows_of(name: str, output: str) -> list[Row]:
     """The ratios that a benchmark printed."""
     found = [match for match in map(RATIO.fullmatch, output.splitlines()) if match]
-    return [Row(match["ratio"], name, match["what"] or "", match["rest"]) for match in found]
+    return [Row(match["ratio"], name, match["what"], " ".join(match["rest"].split())) for match in found]
 
 
 def run(name: str, options: Sequence[str], patience: float) -> tuple[list[Row], str]:
     """The rows of one benchmark, and all that it printed; one that fails has a row that says so."""
     command = [sys.executable, str(FOLDER / f"{name}.py"), *options]
     start = time.perf_counter()
-    try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=patience)
-    except subprocess.TimeoutExpired as late:
-        printed = late.stdout.decode() if isinstance(late.stdout, bytes) else late.stdout or ""
-        return [Row("–", name, "", f"not done after {patience:.0f} s")], printed
-    rows, last = rows_of(name, done.stdout), (done.stdout.splitlines() or ["it printed nothing"])[-1]
-    if done.returncode or not rows:
-        rows.append(Row("–", name, "", f"ended with {done.returncode}: {last}"))
+    code, printed = output_of(command, patience)
+    rows, last = rows_of(name, printed), (printed.splitlines() or ["it printed nothing"])[-1]
+    if code is None:
+        rows.append(Row("–", name, "", f"not done after {patience:.0f} s"))
+    elif code or not rows:
+        rows.append(Row("–", name, "", f"ended with {code}: {last}"))
     took = f"took {time.perf_counter() - start:.0f} s"
-    return [row._replace(rest=f"{row.rest}; {took}".lstrip("; ")) for row in rows], done.stdout
+    return [row._replace(rest=f"{row.rest}; {took}".lstrip("; ")) for row in rows], printed
+
+
+def output_of(command: list[str], patience: float) -> tuple[int | None, str]:
+    """The exit status and what was printed; after so many seconds the command is ended, with all that it started."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, **pipes, text=True, start_new_session=True) as process:
+        try:
+            printed = process.communicate(timeout=patience)[0]
+            return process.returncode, printed
+        except subprocess.TimeoutExpired:
+            end(process)
+            return None, process.communicate()[0]
+        except BaseException:
+            end(process)
+            raise
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """A process that leads a session of its own, and all that it started."""
+    os.killpg(process.pid, signal.SIGKILL)
 
 
 def table(rows: Sequence[Row], loads: Sequence[float]) -> str:

@@ -75,17 +75,22 @@ def test_the_usual_data_set_gives_the_same_images():
 
 
 def test_the_table_takes_the_ratios_that_a_benchmark_prints():
-    printed = "ratio a / b: 0.41 (aim: at most 0.45), x\nratio: median 6.3, from 6 to 7\nsome ratio: 3\n"
+    printed = (
+        "ratio a / b: 0.41 (aim: at most 0.45), x\nratio c / d (aim: at least 6):   6.3 (6 to 7)   8.1\nratios: 3\n"
+    )
     first, second = table.rows_of("some", printed)
     assert first == ("0.41", "some", "a / b", "(aim: at most 0.45), x")
-    assert second == ("6.3", "some", "", "from 6 to 7")
+    assert second == ("6.3", "some", "c / d (aim: at least 6)", "(6 to 7) 8.1")
     text = table.table([first, second], [0.5, 1.25])
     assert "load 0.5 to 1.2" in text and "| 0.41 | some | a / b | (aim: at most 0.45), x |\n" in text
 
 
 @pytest.mark.parametrize(
     ("program", "said"),
-    [("raise SystemExit('no data')", "ended with 1: no data"), ("while True: pass", "not done after 1 s")],
+    [
+        ("raise SystemExit('no data')", "ended with 1: no data"),
+        ("import os; os.fork(); import time; time.sleep(60)", "not done after 1 s"),
+    ],
 )
 def test_a_benchmark_that_fails_has_its_row_and_stops_no_other(tmp_path, monkeypatch, program, said):
     monkeypatch.setattr(table, "FOLDER", tmp_path)
