@@ -11,9 +11,11 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from sweep import difference, plain_loop
 
 from vae_lessons import sweeps
 from vae_lessons.data import digits
@@ -24,6 +26,7 @@ from vae_lessons.sweeps import train_many
 from vae_lessons.trained import Trained
 from vae_lessons.training import fit
 
+ROOT = Path(__file__).resolve().parent.parent
 X = digits().x[:150].double()
 SHORT = {"epochs": 2, "progress": False}
 SETTINGS = grid(beta=[0.3, 2.0], noise_var=[0.2, 0.5], n_latents=[2, 3], n_hidden=[4, 7], seed=[0, 5])
@@ -67,6 +70,16 @@ def rebuilt(index: int) -> torch.nn.Module:
     model = reference_vae(64, setting.n_latents, setting.n_hidden).double()
     model.load_state_dict(alone(setting).weights)
     return model
+
+
+def test_the_benchmarks_plain_loop_trains_the_same_models():
+    betas = [0.1, 1.0, 2.0]
+    models = train_many(X, grid(beta=betas), epochs=3, progress=False)
+    loop = plain_loop(X, betas, 3)
+    assert difference(loop, models, X) < 1e-9
+    for one, other in zip(loop, models):
+        for theirs, ours in zip(one.parameters(), other.model().parameters()):
+            torch.testing.assert_close(theirs, ours, rtol=0, atol=1e-9)
 
 
 def test_the_size_of_a_stack_changes_nothing():
@@ -201,8 +214,7 @@ train_many(X, FEW, models_per_task=1, folder=sys.argv[1], **SHORT)
 
 
 def test_a_kill_in_the_middle_loses_nothing_that_was_finished(tmp_path, trained_here):
-    root = Path(__file__).resolve().parent.parent
-    killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path], cwd=root, check=False)
+    killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert [file.suffix for file in sorted(tmp_path.iterdir())].count(".pt") == 1
     assert_as_alone(train_many(X, FEW, folder=tmp_path, **SHORT), FEW)
@@ -324,8 +336,8 @@ def pool(calls) -> Iterator[Executor]:
 
 
 @pytest.fixture(scope="module")
-def dask(calls) -> Iterator[Executor]:
-    """A cluster of two processes on this machine's loopback."""
+def client(calls) -> Iterator[Any]:
+    """Of a Dask cluster of two processes on this machine's loopback."""
     distributed = pytest.importorskip("dask.distributed", reason='needs dask: pip install -e ".[cluster]"')
     import dask
 
@@ -334,7 +346,12 @@ def dask(calls) -> Iterator[Executor]:
         distributed.LocalCluster(2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
     ):
-        yield client.get_executor()
+        yield client
+
+
+@pytest.fixture(scope="module")
+def dask(client) -> Executor:
+    return client.get_executor()
 
 
 @pytest.fixture(params=["pool", "dask"])
@@ -372,6 +389,25 @@ def test_dask_survives_a_lost_worker(dask, calls):
     (calls / "died").unlink(missing_ok=True)
     assert_as_alone(train_many(deadly, SETTINGS, executor=dask, models_per_task=2, **SHORT), SETTINGS)
     assert (calls / "died").exists()
+
+
+def test_the_guides_program_runs(client, tmp_path, monkeypatch):
+    guide = (ROOT / "teaching" / "README.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"^```python\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    smaller = {
+        "tcp://SCHEDULER:8786": client.scheduler.address,
+        "2, 50": "2, 3",
+        "range(20)": "range(2)",
+        'folder="sweep"': 'folder="sweep", epochs=1, progress=False',
+    }
+    for there, here in smaller.items():
+        assert there in program
+        program = program.replace(there, here)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(program, names)
+    names["client"].close()
+    assert len(names["kl"]) == 6 and list((tmp_path / "sweep").iterdir())
 
 
 def test_what_a_broken_pool_finished_is_kept_and_a_new_one_goes_on(calls, pool, tmp_path):
