@@ -47,7 +47,7 @@ def rows_of(name: str, output: str) -> list[Row]:
 
 def run(name: str, options: Sequence[str], patience: float) -> tuple[list[Row], str]:
     """The rows of one benchmark, and all that it printed; one that fails has a row that says so."""
-    command = [sys.executable, str(FOLDER / f"{name}.py"), *options]
+    command = [sys.executable, "-u", str(FOLDER / f"{name}.py"), *options]
     start = time.perf_counter()
     code, printed = output_of(command, patience)
     rows, last = rows_of(name, printed), (printed.splitlines() or ["it printed nothing"])[-1]

@@ -57,7 +57,7 @@ class Training(NamedTuple):
     Attributes:
         seconds, cpu: of the training alone, on the clock and of the processor.
         test_loss: −ELBO of a test image, nats.
-        peak: the most memory its process ever had, in MB.
+        peak: the most memory its process ever had, in MB; the usual way's has the images as floats too, to make its bytes.
         threads: how many it was given.
         limit, limit_cpu: the same for its matrix products alone; 0 where they were not timed.
     """
