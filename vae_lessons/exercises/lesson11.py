@@ -233,8 +233,9 @@ Repair it.""",
 Without the root the network is trained on $z_t$ with too little noise, and sampling, whose formulas
 are right, then hands it noise that it never saw.
 No error message says so.
-The issue that reports it, number 1 of `Ryota-Kawamura/How-Diffusion-Models-Work`, has been open since
-2023; the same root was missing in the sampler of `labmlai/annotated_deep_learning_paper_implementations`
+Issue 1 of `Ryota-Kawamura/How-Diffusion-Models-Work` reports it, and copies of the line stand in at
+least ten more public files.
+The same root was missing in a sampler of `labmlai/annotated_deep_learning_paper_implementations`
 until its issue 152.""",
     hints=(
         "What is the variance of a standard normal number times a factor?",
