@@ -1,6 +1,6 @@
 """Time many models at once: 21 values of β on digits against the plain PyTorch loop that a reader would write.
 
-    python benchmarks/sweep.py              about four minutes on two idle cores
+    python benchmarks/sweep.py              all of it
     python benchmarks/sweep.py --epochs 5   a look
 
 The ways run in turn, on the same data, seeds and epochs, and ratios are taken within a round, because the speed of a
@@ -247,7 +247,7 @@ def per_model(run: Callable[[], object], n_models: int, epochs: int, workers: Se
     return 1000 * min(cost(run, workers).processor for _ in range(3)) / n_models / epochs
 
 
-def tables(x: Tensor, pool: Pool) -> float:
+def tables(x: Tensor) -> float:
     """Cost of a model and an epoch, in processor milliseconds of the busiest process; of a full stack, returned."""
     print("\nprocessor milliseconds for one model and one epoch, on one core:")
     many = {n: per_model(partial(here, x, grid(beta=np.linspace(0.1, 2, n)), 2), n, 2) for n in (1, 3, 6, 12, 24)}
@@ -306,7 +306,7 @@ def main() -> None:
     with pool.executor:
         compare(x, pool, arguments.epochs, arguments.rounds)
         if not arguments.no_tables:
-            milliseconds = tables(x, pool)
+            milliseconds = tables(x)
             crossing(x, pool)
             project(milliseconds)
 
