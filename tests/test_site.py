@@ -284,6 +284,17 @@ def test_addresses_come_from_the_remote_or_are_left_out(remote, address, reposit
     assert repository in given.report and repository in given.colab
 
 
+def test_colab_gets_the_package_alone_and_only_where_it_can_be_fetched(tmp_path):
+    lessons = [Lesson("01_one", "One", COURSE["01_one"])]
+    sources.publish_for_colab(lessons, tmp_path, links.from_remote(""))
+    assert not list(tmp_path.iterdir())
+    sources.publish_for_colab(lessons, tmp_path, links.from_remote("https://github.com/some/course"))
+    first, *others = json.loads((tmp_path / "colab/01_one.ipynb").read_text())["cells"]
+    assert others == COURSE["01_one"]["cells"]
+    assert first["source"].splitlines()[1].startswith("%pip install --quiet --no-deps")
+    assert "git+https://github.com/some/course" in first["source"]
+
+
 def test_a_sitemap_has_the_pages_that_are_looked_for(tmp_path):
     for name in ("index", "404", "find", "lessons/01_one"):
         (tmp_path / f"{name}.html").parent.mkdir(exist_ok=True)
@@ -304,11 +315,14 @@ def test_the_search_finds_parts_with_their_headings_and_leaves_out_scripts_and_f
 
 def test_the_server_is_on_this_machine_alone_and_shows_the_books_own_page_for_what_is_missing(tmp_path):
     (tmp_path / "404.html").write_text("no such page")
-    with serve.server(tmp_path) as running:
+    (tmp_path / "page.html").write_text("a page")
+    with serve.server(tmp_path, top="/course/") as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         host, port = running.server_address
+        with urllib.request.urlopen(f"http://{host}:{port}/course/page.html?q=1") as answer:
+            assert answer.read() == b"a page"
         with pytest.raises(urllib.error.HTTPError) as missing:
-            urllib.request.urlopen(f"http://{host}:{port}/gone/deep.html")
+            urllib.request.urlopen(f"http://{host}:{port}/page.html")
         with missing.value as answer:
             assert host == "127.0.0.1" and answer.code == 404 and answer.read() == b"no such page"
         running.shutdown()

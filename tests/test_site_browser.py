@@ -57,9 +57,9 @@ def site_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         (root / name).symlink_to(ROOT / name)
     with chromium() as browser:
         command.build(root, ADDRESS)
-        with serve.server(root / "site") as running:
+        with serve.server(root / "site", top="/course/") as running:
             threading.Thread(target=running.serve_forever, daemon=True).start()
-            yield Site(root / "site", f"http://127.0.0.1:{running.server_address[1]}/", browser)
+            yield Site(root / "site", f"http://127.0.0.1:{running.server_address[1]}/course/", browser)
             running.shutdown()
 
 

@@ -27,9 +27,17 @@ class Published(NamedTuple):
 
     @property
     def colab(self) -> str:
-        """The folder of notebooks as Colab opens it; notebooks elsewhere cannot be opened there."""
-        folder = f"https://colab.research.google.com/github/{self.repository}/blob/HEAD/notebooks"
+        """The notebooks for Colab, in the branch with the book; what is not on GitHub cannot be opened there."""
+        folder = f"https://colab.research.google.com/github/{self.repository}/blob/gh-pages/colab"
         return folder if self.repository else ""
+
+    @property
+    def colab_cell(self) -> str:
+        """What a notebook begins with in Colab: the package alone, so that Colab's own versions stay as they are."""
+        return (
+            "# The course's package. Colab has all others, and they stay as they are.\n"
+            f'%pip install --quiet --no-deps "vae_lessons @ git+https://github.com/{self.repository}"'
+        )
 
     @property
     def report(self) -> str:

@@ -6,10 +6,19 @@ import webbrowser
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Files of the folder, in silence; the book's own page where there is none."""
+    """Files of the folder below the path `top`, in silence; the book's own page where there is none."""
+
+    def __init__(self, *arguments: Any, top: str, **options: Any) -> None:
+        self.top = top
+        super().__init__(*arguments, **options)
+
+    def translate_path(self, path: str) -> str:
+        inside = path.startswith(self.top)
+        return super().translate_path(f"/{path.removeprefix(self.top)}" if inside else "/no such file")
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: one line for every picture helps nobody."""
@@ -28,15 +37,15 @@ class Handler(SimpleHTTPRequestHandler):
             self.wfile.write(body)
 
 
-def server(folder: Path, port: int = 0) -> ThreadingHTTPServer:
+def server(folder: Path, port: int = 0, top: str = "/") -> ThreadingHTTPServer:
     """A server on the loopback address; port 0 takes a free one."""
-    return ThreadingHTTPServer(("127.0.0.1", port), partial(Handler, directory=str(folder)))
+    return ThreadingHTTPServer(("127.0.0.1", port), partial(Handler, directory=str(folder), top=top))
 
 
-def serve(folder: Path, port: int, *, show: bool) -> None:
-    """Serve until Ctrl-C; `show` opens a browser."""
-    with server(folder, port) as running:
-        address = f"http://127.0.0.1:{running.server_address[1]}/"
+def serve(folder: Path, port: int, top: str, *, show: bool) -> None:
+    """Serve until Ctrl-C, under the path that the book will have; `show` opens a browser."""
+    with server(folder, port, top) as running:
+        address = f"http://127.0.0.1:{running.server_address[1]}{top}"
         print(f"\nThe book is at  {address}\nCtrl-C here stops it.\n", flush=True)
         if show:
             webbrowser.open(address)

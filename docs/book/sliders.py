@@ -42,6 +42,12 @@ def slider(state: State, model_id: str, pictures: Pictures, address: str, name: 
     return still(pictured[0], pictures, address)
 
 
+def stored_frames(state: State, model_id: str) -> list[str]:
+    """The HTML of every frame of a slider, in the order of its positions."""
+    stack = _follow(state, state[model_id]["state"]["children"][-1])
+    return list(_frames(state, stack["state"]))
+
+
 def _follow(state: State, reference: str) -> State:
     return dict(state[reference.removeprefix("IPY_MODEL_")])
 

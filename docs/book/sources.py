@@ -37,6 +37,7 @@ def assemble(root: Path, source: Path, extra: Path, where: Published) -> list[Le
     pictures = Pictures(extra / "pictures")
     write_lessons(lessons, pictures, source)
     publish_files(root, lessons, extra)
+    publish_for_colab(lessons, extra, where)
     write_pages(root, lessons, pictures, source, where)
     write_reference(root, source)
     return lessons
@@ -65,6 +66,17 @@ def publish_files(root: Path, lessons: Sequence[Lesson], extra: Path) -> None:
         shutil.copy(root / "notebooks" / f"{lesson.name}.ipynb", extra / "notebooks")
     shutil.make_archive(str(extra / "vae_lessons_notebooks"), "zip", extra, "notebooks")
     shutil.copy(root / "notebooks" / "signature.png", extra)
+
+
+def publish_for_colab(lessons: Sequence[Lesson], extra: Path, where: Published) -> None:
+    """The notebooks once more with a first cell that installs the package, where its address is known."""
+    if not where.repository:
+        return
+    (extra / "colab").mkdir()
+    for lesson in lessons:
+        first = cells.code(where.colab_cell)
+        notebook = lesson.notebook | {"cells": [first, *lesson.cells]}
+        (extra / "colab" / f"{lesson.name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
 
 
 def write_pages(root: Path, lessons: Sequence[Lesson], pictures: Pictures, source: Path, where: Published) -> None:
