@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 import torch
-from sweep import difference, plain_loop
 
 from vae_lessons import sweeps
 from vae_lessons.data import digits
@@ -73,6 +72,8 @@ def rebuilt(index: int) -> torch.nn.Module:
 
 
 def test_the_benchmarks_plain_loop_trains_the_same_models():
+    from sweep import difference, plain_loop  # here: workers, which import this file, do not know the benchmarks
+
     betas = [0.1, 1.0, 2.0]
     models = train_many(X, grid(beta=betas), epochs=3, progress=False)
     loop = plain_loop(X, betas, 3)
