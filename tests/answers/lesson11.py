@@ -1,6 +1,6 @@
 """Answers to the exercises of notebook 11."""
 
-BACK = "def step_back(z, eps_hat, abar, t):\n"
+BACK = "def step_back(z, guess, abar, t):\n"
 NOISY = "def noisy(x, eps, abar, t):\n"
 GAP = "def gap_of_steps(variances):\n"
 
@@ -16,13 +16,13 @@ RIGHT = {
         + """
     before = abar[t - 2] if t > 1 else 1.0
     beta = 1 - abar[t - 1] / before
-    return (z - beta / torch.sqrt(1 - abar[t - 1]) * eps_hat) / torch.sqrt(1 - beta)
+    return (z - beta / torch.sqrt(1 - abar[t - 1]) * guess) / torch.sqrt(1 - beta)
 """,
         BACK
         + """
     padded = torch.cat([torch.ones_like(abar[:1]), abar])
     alpha = padded[t] / padded[t - 1]
-    x_hat = z / padded[t] ** 0.5 - (1 / padded[t] - 1) ** 0.5 * eps_hat
+    x_hat = z / padded[t] ** 0.5 - (1 / padded[t] - 1) ** 0.5 * guess
     of_x = padded[t - 1] ** 0.5 * (1 - alpha) / (1 - padded[t])
     of_z = alpha**0.5 * (1 - padded[t - 1]) / (1 - padded[t])
     return torch.add(of_x * x_hat, of_z * z)
@@ -31,10 +31,10 @@ RIGHT = {
         BACK
         + """
     if t == 1:
-        return (z - (1 - abar[0]).sqrt() * eps_hat) / abar[0].sqrt()
+        return (z - (1 - abar[0]).sqrt() * guess) / abar[0].sqrt()
     now, before = abar[t - 1], abar[t - 2]
     alpha = now / before
-    x_hat = (z - (1 - now).sqrt() * eps_hat) / now.sqrt()
+    x_hat = (z - (1 - now).sqrt() * guess) / now.sqrt()
     precision = 1 / (1 - before) + alpha / (1 - alpha)
     return (before.sqrt() * x_hat / (1 - before) + alpha.sqrt() * z / (1 - alpha)) / precision
 """,
@@ -60,7 +60,7 @@ RIGHT = {
 }
 
 WRONG = {
-    "diffusion-step-back": [BACK + "    return z - eps_hat\n", BACK + "    return z\n"],
+    "diffusion-step-back": [BACK + "    return z - guess\n", BACK + "    return z\n"],
     "diffusion-noise-bug": [NOISY + "    return x + eps\n", NOISY + "    return abar[t - 1] * x + eps\n"],
     "diffusion-step-gap": [
         GAP + "    return variances.mean(1)\n",

@@ -1,5 +1,7 @@
 """Exercises of notebook 11, diffusion."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -66,7 +68,7 @@ _LEVELS = torch.tensor([0.9, 0.5, 0.1])
 def _steps(generator: torch.Generator) -> list[Case]:
     """z_t and a guess of its noise, (B, D), with levels (T,) and t."""
 
-    def draw(b: int, d: int, levels: Tensor, t: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor, ...]:
+    def draw(b: int, d: int, levels: Tensor, t: int, dtype: torch.dtype = torch.float32) -> tuple[Any, ...]:
         return draws(generator, b, d, dtype=dtype), draws(generator, b, d, dtype=dtype), levels.to(dtype), t
 
     z, guess = torch.tensor([[1.0, -0.5]]), torch.tensor([[0.5, 2.0]])
@@ -85,16 +87,16 @@ def _steps(generator: torch.Generator) -> list[Case]:
     ]
 
 
-_BACK = '''def step_back(z, eps_hat, abar, t):
+_BACK = '''def step_back(z, guess, abar, t):
     """z_t and the guess of its noise, (B, D); abar (T,) → mean of p(z_{t−1}|z_t), (B, D)."""
     '''
 _NOW = "now = abar[t - 1]  # ᾱ_t\n    "
 _BEFORE = "before = abar[t - 2] if t > 1 else torch.ones_like(now)  # ᾱ_{t−1}\n    "
-_IMAGE = "x_hat = (z - (1 - now).sqrt() * eps_hat) / now.sqrt()\n    "
+_IMAGE = "x_hat = (z - (1 - now).sqrt() * guess) / now.sqrt()\n    "
 _STEP = "beta = 1 - now / before\n    "
 _OF_Z = "(1 - beta).sqrt() * (1 - before) / (1 - now) * z"
 _OF_X = "before.sqrt() * beta / (1 - now) * x_hat"
-_HO = "return (z - beta / (1 - now).sqrt() * eps_hat) / "
+_HO = "return (z - beta / (1 - now).sqrt() * guess) / "
 
 STEP_BACK = Exercise(
     name="diffusion-step-back",
@@ -104,7 +106,7 @@ Given $z_t$ and a guess $\\hat\\varepsilon$ of the noise in it, return the mean 
 first the guess $\\hat x$ of the image, then the mean of $q(z_{t-1}|z_t, x)$ with $\\hat x$ in the
 place of $x$.
 The levels are counted from t = 1, so `abar[0]` is ᾱ_1, and ᾱ_0 = 1 is not stored.""",
-    stub='''def step_back(z, eps_hat, abar, t):
+    stub='''def step_back(z, guess, abar, t):
     """z_t and the guess of its noise, (B, D); abar (T,) → mean of p(z_{t−1}|z_t), (B, D)."""
     ...''',
     answer="step_back",
@@ -145,7 +147,7 @@ and Abbeel write it.""",
             "That is the mean of z_{t−1} for who knows x and not z_t: √ᾱ_{t−1} x̂. What z_t says is lost.",
         ),
         Mistake(
-            _BACK + _NOW + _BEFORE + _IMAGE + "return before.sqrt() * x_hat + (1 - before).sqrt() * eps_hat",
+            _BACK + _NOW + _BEFORE + _IMAGE + "return before.sqrt() * x_hat + (1 - before).sqrt() * guess",
             "You noised the guess anew with the guessed noise. That is the step of DDIM, "
             "and not the mean of q(z_{t−1}|z_t, x).",
         ),
@@ -153,7 +155,7 @@ and Abbeel write it.""",
             _BACK
             + _NOW
             + _BEFORE
-            + "x_hat = (z - (1 - now) * eps_hat) / now.sqrt()\n    "
+            + "x_hat = (z - (1 - now) * guess) / now.sqrt()\n    "
             + _STEP
             + f"return {_OF_Z} + {_OF_X}",
             "In the guess of the image the noise has the factor √(1 − ᾱ_t). The root is missing.",
@@ -162,7 +164,7 @@ and Abbeel write it.""",
             _BACK
             + _NOW
             + _BEFORE
-            + "x_hat = (z - (1 - now).sqrt() * eps_hat) / now\n    "
+            + "x_hat = (z - (1 - now).sqrt() * guess) / now\n    "
             + _STEP
             + f"return {_OF_Z} + {_OF_X}",
             "In the guess of the image the division is by √ᾱ_t. The root is missing.",
@@ -184,7 +186,7 @@ and Abbeel write it.""",
             "The weight of z has a second factor, (1−ᾱ_{t−1})/(1−ᾱ_t): it is 0 at t = 1.",
         ),
         Mistake(
-            _BACK + _NOW + _BEFORE + "x_hat = eps_hat\n    " + _STEP + f"return {_OF_Z} + {_OF_X}",
+            _BACK + _NOW + _BEFORE + "x_hat = guess\n    " + _STEP + f"return {_OF_Z} + {_OF_X}",
             "You put the guess of the *noise* where the guess of the *image* belongs.",
         ),
     ),
@@ -196,7 +198,7 @@ and Abbeel write it.""",
 def _noisy(generator: torch.Generator) -> list[Case]:
     """Images and noise, (B, D), with levels (T,) and t."""
 
-    def draw(b: int, d: int, t: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor, ...]:
+    def draw(b: int, d: int, t: int, dtype: torch.dtype = torch.float32) -> tuple[Any, ...]:
         levels = torch.linspace(0.98, 0.02, 20, dtype=dtype)
         return draws(generator, b, d, dtype=dtype), draws(generator, b, d, dtype=dtype), levels, t
 
