@@ -24,9 +24,14 @@ pytestmark = pytest.mark.browser
 
 ADDRESS = "https://example.org/course/"
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
-    .filter(({impact}) => impact === "serious" || impact === "critical")
-    .map(({id, nodes}) => `${id}: ${nodes[0].html.slice(0, 150)} (${nodes.length})`)"""
+# Equations are KaTeX's own markup, thousands of elements on some pages: they are looked through on one page.
+AXE = """async ([rules, excluded]) => {
+    const options = {resultTypes: ["violations"], ...(rules ? {runOnly: rules} : {})};
+    const {violations} = await axe.run({exclude: excluded}, options);
+    return violations.filter(({impact}) => impact === "serious" || impact === "critical")
+        .map(({id, nodes}) => `${id}: ${nodes[0].html.slice(0, 150)} (${nodes.length})`);
+}"""
+EQUATIONS = [[".katex"]]
 CONTENT = """() => ({
     sideways: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     mute: [...document.images].filter(image => !image.alt.trim()).map(image => image.src),
@@ -80,7 +85,6 @@ class Visit:
 
     def open(self, name: str) -> Page:
         self.page.goto(self.site.address + name)
-        self.page.wait_for_load_state("networkidle")
         return self.page
 
 
@@ -109,9 +113,10 @@ def test_no_page_has_a_serious_or_critical_violation_in_either_theme(site: Site,
     for name in site.pages():
         page = visit.open(name)
         page.add_script_tag(path=axe)
-        for theme in ("light", "dark"):
+        excluded = [] if name == "lessons/03_elbo.html" else EQUATIONS
+        for theme, rules in {"light": None, "dark": ["color-contrast"]}.items():  # a theme changes colours alone
             page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
-            found += [f"{name}, {theme}: {violation}" for violation in page.evaluate(AXE)]
+            found += [f"{name}, {theme}: {violation}" for violation in page.evaluate(AXE, [rules, excluded])]
     assert not found, "\n".join(found)
 
 
@@ -209,13 +214,14 @@ def test_sliders_that_need_python_show_their_picture_and_say_how_to_run_them(vis
     expect(page.locator("h1")).to_contain_text("Run it yourself")
 
 
-def test_the_first_page_is_light_and_its_slider_moves(visit: Visit) -> None:
+def test_the_first_page_is_light_and_its_slider_moves(site: Site, visit: Visit) -> None:
     """Everything that it loads before its frames, as the server sends it: under 600 kB."""
-    sizes: dict[str, int] = {}
-    visit.page.on("response", lambda response: sizes.update({response.url: len(response.body())}))
+    asked: set[str] = set()
+    visit.page.on("request", lambda request: asked.add(request.url.removeprefix(site.address).partition("?")[0]))
     page = visit.open("index.html")
-    assert sum(size for url, size in sizes.items() if "/pictures/" not in url) < 600_000
-    assert sum("/pictures/" in url for url in sizes) == 1, "frames come when the slider is about to move"
+    pictures = {name for name in asked if name.startswith("pictures/")}
+    assert sum((site.folder / name).stat().st_size for name in asked - pictures) < 600_000
+    assert len(pictures) == 1, "frames come when the slider is about to move"
     slider, picture = page.locator("[data-frames] input"), page.locator("[data-frames] img")
     before = picture.get_attribute("alt")
     slider.focus()

@@ -79,6 +79,7 @@ def sphinx(root: Path, work: Path, builder: str, where: Published) -> None:
     shutil.rmtree(work / builder, ignore_errors=True)
     log = work / "warnings.txt"
     command = [sys.executable, "-m", "sphinx", "-q", "-E", "-b", builder, "-c", root / "docs", "-w", log]
+    command += ["-d", work / "doctrees"]
     variables = {
         "BOOK_EXTRA": str(work / "extra"),
         "BOOK_ADDRESS": where.address,
@@ -104,6 +105,7 @@ def finish(site: Path, where: Published) -> None:
     (site / ".nojekyll").touch()
     for name in ("objects.inv", ".buildinfo"):
         (site / name).unlink(missing_ok=True)
+    shutil.rmtree(site / "_sources", ignore_errors=True)
     if where.address:
         (site / "sitemap.xml").write_text(sitemap(site, where.address), encoding="utf-8")
         (site / "robots.txt").write_text(f"User-agent: *\nSitemap: {where.address}sitemap.xml\n", encoding="utf-8")

@@ -58,8 +58,10 @@ def complete_context(app: Sphinx, page: str, template: str, context: dict[str, A
     body = tidy(context.get("body", ""))
     folder, _, name = page.rpartition("/")
     published = Published(os.environ.get("BOOK_ADDRESS", ""), os.environ.get("BOOK_REPOSITORY", ""))
+    top = published.path if page == "404" else ""  # that one is shown at any depth: its links begin at the top
     context |= {
         "body": body,
+        "toctree": contents(context["toctree"], top),
         "description": description(doctree),
         "address": published.address,
         "pathto_here": f"{page}.html".removesuffix("index.html"),
@@ -70,25 +72,28 @@ def complete_context(app: Sphinx, page: str, template: str, context: dict[str, A
         "is_deck": folder == "slides",
         "lesson": name if folder == "lessons" else "",
     }
-    if page == "404":  # shown at any depth, so its links begin at the top
-        inner = context["pathto"]
-        top = published.path
-
-        def from_top(target: str, *arguments: Any, **options: Any) -> str:
-            found: str = inner(target, *arguments, **options)
-            return found if found.startswith(("http", "#")) else f"{top}{found}"
-
-        context["pathto"] = from_top
-        context["toctree"] = absolute(context["toctree"], top)
+    if top:
+        context["pathto"] = from_top(context["pathto"], top)
 
 
-def absolute(toctree: Any, top: str) -> Any:
-    """The table of contents with links from the top."""
+def from_top(pathto: Any, top: str) -> Any:
+    """Sphinx's `pathto`, for links from the top."""
 
-    def with_links(**options: Any) -> str:
-        return re.sub(r'href="(?!http|#|/)', f'href="{top}', toctree(**options))
+    def found(*arguments: Any, **options: Any) -> str:
+        path: str = pathto(*arguments, **options)
+        return path if path.startswith(("http", "#")) else f"{top}{path}"
 
-    return with_links
+    return found
+
+
+def contents(toctree: Any, top: str) -> Any:
+    """Sphinx's table of contents, with a level for its headings and, if need be, links from the top."""
+
+    def made(**options: Any) -> str:
+        levelled = toctree(**options).replace('role="heading"', 'role="heading" aria-level="2"')
+        return re.sub(r'href="(?!http|#|/)', f'href="{top}', levelled) if top else levelled
+
+    return made
 
 
 def tidy(body: str) -> str:

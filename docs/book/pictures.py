@@ -47,11 +47,11 @@ def figure(pictures: Pictures, encoded: str, alt: str, address: str) -> str:
 
 
 def image(pictures: Pictures, name: str, alt: str, address: str, width: int) -> str:
-    """An `<img>` whose place is kept free before it has loaded."""
+    """An `<img>` whose place is kept free before it has loaded, in a box that scrolls where a phone is too narrow."""
     pixels = pictures.size(name)
     return (
-        f'<img src="{address}{name}" alt="{html.escape(alt)}" width="{pixels[0]}" height="{pixels[1]}" '
-        f'style="width:{width}px" loading="lazy" decoding="async">'
+        f'<div class="frame"><img src="{address}{name}" alt="{html.escape(alt)}" width="{pixels[0]}" height="{pixels[1]}" '
+        f'style="width:{width}px" loading="lazy" decoding="async"></div>'
     )
 
 

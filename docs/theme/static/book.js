@@ -32,7 +32,7 @@ for (const block of document.querySelectorAll(".cell_input div.highlight, detail
 
 // What is wider than the page scrolls by itself; the keyboard has to reach it.
 const scrolling = () => {
-  for (const box of document.querySelectorAll("pre, .table, .math.block")) {
+  for (const box of document.querySelectorAll("pre, .table, .frame, .math.block")) {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; else box.removeAttribute("tabindex");
   }
 };
