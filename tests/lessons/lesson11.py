@@ -364,8 +364,8 @@ SENTENCES = {
     "The noise has variance $1/(12 \\cdot 17^2) = 0.00029$.": "abs(1 / (12 * 17**2) - 0.00029) < 5e-6",
     "A pixel of these digits has a variance of 0.065 on average.": "abs(x.var(0).mean() - 0.065) < 0.001",
     "So at a log-SNR of 2.7 the noise is as strong as the digit.": "abs(-math.log(x.var(0).mean()) - 2.73) < 0.05",
-    "the strongest principal direction, with a variance of 0.62, goes under at 0.5.": (
-        "0.59 < eigenvalues[0] < 0.65 and abs(-math.log(eigenvalues[0]) - 0.5) < 0.06"
+    "the strongest principal direction, with a variance of about 0.6, goes under at about 0.5.": (
+        "0.56 < eigenvalues[0] < 0.66 and abs(-math.log(eigenvalues[0]) - 0.5) < 0.1"
     ),
     "56 nats: the distance": "55 < at_1 < 57",
     "The sum of all KLs is over 100 nats, where the VAE paid 10 or 11.": (
