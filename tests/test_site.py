@@ -242,6 +242,14 @@ def test_the_glossary_has_the_table_of_notebook_00_with_its_chinese_terms():
         part(Lesson("00_start_here", "", content), "Gone")
 
 
+def test_the_first_page_tells_how_long_a_lesson_takes():
+    lesson = Lesson(
+        "01_one", "One", notebook(cells.markdown("**Time:** 35 minutes to\nread, about 15 seconds to run."))
+    )
+    assert sources.reading_time(lesson) == " · 35 minutes"
+    assert sources.reading_time(Lesson("01_one", "One", notebook(cells.markdown("No time.")))) == ""
+
+
 def test_a_place_that_nothing_fills_is_named(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("a <!-- fill: one --> b")
@@ -291,7 +299,7 @@ def test_colab_gets_the_package_alone_and_only_where_it_can_be_fetched(tmp_path)
     sources.publish_for_colab(lessons, tmp_path, links.from_remote("https://github.com/some/course"))
     first, *others = json.loads((tmp_path / "colab/01_one.ipynb").read_text())["cells"]
     assert others == COURSE["01_one"]["cells"]
-    assert first["source"].splitlines()[1].startswith("%pip install --quiet --no-deps")
+    assert first["source"].splitlines()[-1].startswith("%pip install --quiet --no-deps")
     assert "git+https://github.com/some/course" in first["source"]
 
 

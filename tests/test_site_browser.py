@@ -334,6 +334,11 @@ def test_the_search_finds_english_chinese_and_code(visit: Visit, query: str, fou
     expect(page.locator("article")).to_contain_text(query.split()[0], ignore_case=True)
 
 
+def test_the_glossary_says_which_words_are_chinese(visit: Visit) -> None:
+    cells = visit.open("glossary.html").locator("td[lang=zh-Hans]").all_text_contents()
+    assert len(cells) > 20 and "证据下界" in cells
+
+
 def test_lessons_are_read_one_after_the_other(visit: Visit) -> None:
     page = visit.open("index.html")
     for name in course():
@@ -353,6 +358,8 @@ def test_the_theme_the_menu_and_the_copy_button(visit: Visit) -> None:
     page.get_by_role("button", name="Copy").first.click()
     code = page.locator(".cell_input pre").first.text_content()
     assert page.evaluate("navigator.clipboard.readText()").strip() == code.strip()
+    page.locator("#summary").scroll_into_view_if_needed()
+    expect(page.locator(".here a[aria-current]")).to_have_count(1)
     page.set_viewport_size(PHONE)
     expect(page.locator("#contents")).to_be_hidden()
     page.get_by_role("button", name="Contents").click()

@@ -97,7 +97,8 @@ def contents(toctree: Any, top: str) -> Any:
 
 
 def tidy(body: str) -> str:
-    """Tables in a box that scrolls, since a phone is narrower than many of them."""
+    """Tables in a box that scrolls, since a phone is narrower than many of them; Chinese cells say that they are."""
+    body = re.sub(r"<td>(?=<p>[^<]*[\u4e00-\u9fff][^<]*</p></td>)", '<td lang="zh-Hans">', body)
     body = re.sub(r"<table\b", '<div class="table" role="region" aria-label="Table"><table', body)
     return body.replace("</table>", "</table></div>")
 

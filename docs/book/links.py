@@ -35,7 +35,8 @@ class Published(NamedTuple):
     def colab_cell(self) -> str:
         """What a notebook begins with in Colab: the package alone, so that Colab's own versions stay as they are."""
         return (
-            "# The course's package. Colab has all others, and they stay as they are.\n"
+            "# The course's package. Colab has the others, and they stay as they are.\n"
+            "# (Notebook 00 then calls some of them untested: all claims hold with those of August 2026.)\n"
             f'%pip install --quiet --no-deps "vae_lessons @ git+https://github.com/{self.repository}"'
         )
 

@@ -83,7 +83,7 @@ def write_pages(root: Path, lessons: Sequence[Lesson], pictures: Pictures, sourc
     """The pages around the lessons: `docs/pages`, with what is filled in, and the teachers' guide."""
     filled = {
         "signature": signature(lessons, pictures),
-        "lessons": "\n".join(f"- [{lesson.title}](lessons/{lesson.name}.ipynb)" for lesson in lessons),
+        "lessons": "\n".join(f"- [{each.title}](lessons/{each.name}.ipynb){reading_time(each)}" for each in lessons),
         "toctree": "\n".join(f"lessons/{lesson.name}" for lesson in lessons),
         "symbols": part(lessons[0], "Words and symbols"),
         "slides": "\n".join(f"- [{lesson.title}](slides/{lesson.name}.ipynb)" for lesson in lessons),
@@ -94,6 +94,12 @@ def write_pages(root: Path, lessons: Sequence[Lesson], pictures: Pictures, sourc
         (source / path.name).write_text(fill(path, filled), encoding="utf-8")
     guide = (root / "teaching/README.md").read_text(encoding="utf-8")
     (source / "teaching.md").write_text(guide.replace("](../notebooks/", "](lessons/"), encoding="utf-8")
+
+
+def reading_time(lesson: Lesson) -> str:
+    """What its first page says of it, to be written behind a link."""
+    minutes = re.search(r"\*\*Time.*?\*\*\s+(\d+)\s+minutes\s+to\s+read", prose(lesson))
+    return f" · {minutes[1]} minutes" if minutes else ""
 
 
 def fill(path: Path, filled: dict[str, str]) -> str:

@@ -38,3 +38,18 @@ const scrolling = () => {
 };
 scrolling();
 addEventListener("resize", scrolling);
+
+// Where the reader is: the lesson in the contents, and the part of the page beside the text.
+document.querySelector("#contents a.current")?.scrollIntoView({ block: "nearest" });
+const links = new Map([...document.querySelectorAll(".here a[href^='#']")].map(link => [link.hash.slice(1), link]));
+const sections = [...links.keys()].map(id => document.getElementById(id)).filter(Boolean);
+if (sections.length) {
+  const mark = () => {
+    const reached = sections.filter(section => section.getBoundingClientRect().top < innerHeight / 3).at(-1);
+    for (const [id, link] of links) {
+      if (id === reached?.id) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
+    }
+  };
+  addEventListener("scroll", mark, { passive: true });
+  mark();
+}
