@@ -78,7 +78,19 @@ def sphinx(root: Path, work: Path, builder: str, where: Published) -> None:
     """Run Sphinx; raise a `BookError` for what a reader would stumble over."""
     shutil.rmtree(work / builder, ignore_errors=True)
     log = work / "warnings.txt"
-    command = [sys.executable, "-m", "sphinx", "-q", "-E", "-b", builder, "-c", root / "docs", "-w", log]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-q",
+        "-E",
+        "-b",
+        builder,
+        "-c",
+        root / "docs",
+        "-w",
+        log,
+    ]
     command += ["-d", work / "doctrees"]
     variables = {
         "BOOK_EXTRA": str(work / "extra"),

@@ -9,9 +9,19 @@ function readNumber(text) {
   return parts.length <= 2 && parts.every(isNumber) ? parts.map(Number).reduce((one, two) => one / two) : NaN;
 }
 
+// Python rounds a number that lies just between two to the even one, and JavaScript upwards.
+function evenSixDigits(value) {
+  const shift = 5 - Number(value.toExponential().split("e")[1]);
+  const scaled = shift > 0 ? value * 10 ** shift : value / 10 ** -shift;
+  if (Math.abs(scaled % 1) !== 0.5) return value;
+  const even = 2 * Math.round(scaled / 2);
+  return shift > 0 ? even / 10 ** shift : even * 10 ** -shift;
+}
+
 // Python's format(value, "g"): six digits, no trailing zeros.
-function general(value) {
-  const exponent = value === 0 ? 0 : Number(value.toExponential(5).split("e")[1]);
+function general(number) {
+  const value = evenSixDigits(number);
+  const exponent = Number(value.toExponential(5).split("e")[1]);
   if (exponent < -4 || exponent >= 6) {
     const [digits, power] = value.toExponential(5).split("e");
     return `${digits.replace(/\.?0+$/, "")}e${power[0]}${power.slice(1).padStart(2, "0")}`;
