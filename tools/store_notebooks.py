@@ -211,13 +211,14 @@ def exercise_cell(kind: str, source: str, role: str, name: str = "exercises") ->
 def add_slides(notebook: NotebookNode) -> None:
     """Say of every cell where it stands in a lecture, for `nbconvert --to slides` (teaching/slides_config.py).
 
-    Left out are the links, what the first code cell sets up, and everything from "## Exercises" on.
+    Left out are the links, what the first code cell sets up, what is tagged optional, and everything from
+    "## Exercises" on.
     """
     setup = next(cell for cell in notebook.cells if cell.cell_type == "code")
     end = next(n for n, cell in enumerate(notebook.cells) if cell.source.startswith("## Exercises"))
     for number, cell in enumerate(notebook.cells):
-        navigation = "navigation" in cell.metadata.get("tags", ())
-        left_out = navigation or number >= end or (cell is setup and not cell.outputs)
+        aside = {"navigation", "optional"} & set(cell.metadata.get("tags", ()))
+        left_out = aside or number >= end or (cell is setup and not cell.outputs)
         cell.metadata.slideshow = nbformat.from_dict({"slide_type": "skip" if left_out else slide_type(cell)})
 
 

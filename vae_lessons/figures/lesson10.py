@@ -62,3 +62,13 @@ def plot_table(ax: Axes, values: ArrayLike, names: list[str]) -> None:
         ax.text(column, row, f"{value:.1f}".replace("-", "−"), ha="center", va="center", fontsize=12)
     places = range(len(names))
     ax.set(xticks=places, xticklabels=names, yticks=places, yticklabels=names)
+
+
+def plot_long_training(ax: Axes, curves: dict[str, ArrayLike], published: dict[str, float]) -> None:
+    """The curves of `recorded` likelihoods by name: −(importance-weighted bound) over time, and published values."""
+    for (name, curve), color in zip(curves.items(), (THEORY, TRAINED)):
+        _, seconds, _, bound = np.asarray(curve).T
+        ax.plot(seconds / 60, bound, color=color, label=name)
+        ax.axhline(published[name], color=color, linestyle=":", label=f"{name}, published")
+    ax.set(xlabel="training time [minutes of one core]", ylabel="−log p(x), at most\n[nats per image]", ylim=(84, 97))
+    ax.legend(loc="upper right", ncols=2)
