@@ -30,7 +30,14 @@ from vae_lessons.figures.lesson08 import (
     plot_trials,
 )
 from vae_lessons.figures.lesson09 import plot_codes, plot_mismatch, plot_rate_distortion, plot_split, plot_tangent
-from vae_lessons.figures.lesson10 import plot_bound_histogram, plot_gap, plot_scores, plot_short_cut, plot_table
+from vae_lessons.figures.lesson10 import (
+    plot_bound_histogram,
+    plot_gap,
+    plot_long_training,
+    plot_scores,
+    plot_short_cut,
+    plot_table,
+)
 from vae_lessons.figures.lesson11 import plot_gaps, plot_nats, plot_over_log_snr
 from vae_lessons.figures.style import DROWNED, THEORY, TRAINED, WATER, show
 
@@ -67,6 +74,7 @@ __all__ = [
     "plot_kl_runs",
     "plot_latent_map",
     "plot_live_latents",
+    "plot_long_training",
     "plot_loss_profiles",
     "plot_mismatch",
     "plot_nat_price",
