@@ -257,7 +257,21 @@ def test_the_page_judges_numbers_and_choices_as_python_does(visit: Visit) -> Non
 
 def test_numbers_are_written_as_python_writes_them(visit: Visit) -> None:
     generator = random.Random(0)
-    ties = [31862.25, -31862.75, 1000005.0, 1000015.0, 0.5, 123456.5, 0.000123456, 999999.5, 1e-5, 0.0, -0.1, 1e300]
+    ties = [
+        0.001378125,
+        31862.25,
+        -31862.75,
+        1000005.0,
+        1000015.0,
+        0.5,
+        123456.5,
+        0.000123456,
+        999999.5,
+        1e-5,
+        0.0,
+        -0.1,
+        1e300,
+    ]
     values = [*ties, *(generator.gauss(0, 1) * 10 ** generator.uniform(-9, 12) for _ in range(500))]
     page = visit.open("lessons/00_start_here.html")
     assert page.evaluate("values => values.map(general)", values) == [f"{value:g}" for value in values]

@@ -9,18 +9,16 @@ function readNumber(text) {
   return parts.length <= 2 && parts.every(isNumber) ? parts.map(Number).reduce((one, two) => one / two) : NaN;
 }
 
-// Python rounds a number that lies just between two to the even one, and JavaScript upwards.
-function evenSixDigits(value) {
-  const shift = 5 - Number(value.toExponential().split("e")[1]);
-  const scaled = shift > 0 ? value * 10 ** shift : value / 10 ** -shift;
-  if (Math.abs(scaled % 1) !== 0.5) return value;
-  const even = 2 * Math.round(scaled / 2);
-  return shift > 0 ? even / 10 ** shift : even * 10 ** -shift;
+// Where a number lies exactly between two of six digits, Python takes the even one, and JavaScript the larger.
+function towardsEven(value) {
+  const digits = Math.abs(value).toFixed(100).replace(".", "").replace(/^0+/, "");  // all that it has
+  const isTie = /^50*$/.test(digits.slice(6)), isEven = Number(digits[5]) % 2 === 0;
+  return isTie && isEven ? value * (1 - 1e-9) : value;
 }
 
 // Python's format(value, "g"): six digits, no trailing zeros.
 function general(number) {
-  const value = evenSixDigits(number);
+  const value = towardsEven(number);
   const exponent = Number(value.toExponential(5).split("e")[1]);
   if (exponent < -4 || exponent >= 6) {
     const [digits, power] = value.toExponential(5).split("e");
