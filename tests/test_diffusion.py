@@ -370,6 +370,8 @@ def test_no_steps_are_refused(schedule):
 def test_levels_that_rounding_would_make_equal_are_refused():
     with pytest.raises(ValueError, match="highest and lowest"):
         diffusion.even_levels(5, 1.0, 1.0)
+    with pytest.raises(ValueError, match="highest and lowest"):
+        diffusion.even_levels(2, 0.0, -800.0)  # ᾱ would underflow to 0
     with pytest.raises(ValueError, match="n_steps is too large"):
         diffusion.even_levels(1000, 35.9, 35.0)
 
