@@ -1,7 +1,7 @@
 """Weights and times of the finished book: ``python docs/measure.py`` after ``python3 -m vae_lessons site``.
 
 Each lesson is opened in Chromium over loopback with the processor slowed down four times. *Readable*: text is painted
-and every equation is set. *Slider*: a key press on the first slider has brought another picture to the screen.
+and the equations on the screen are set. *Slider*: a key press on the first slider has brought another picture to the screen.
 Both count from the start of the visit, in seconds. Needs the packages of the tests, and Debian's chromium.
 """
 
@@ -19,7 +19,9 @@ SLOWER = 4
 READABLE = """async () => {
     await document.fonts.ready;
     await new Promise(painted => requestAnimationFrame(() => requestAnimationFrame(painted)));
-    return document.querySelector(".math:not(.set)") ? NaN : performance.now() / 1000;
+    const unset = [...document.querySelectorAll(".math:not(.set)")];
+    const seen = unset.filter(place => place.getBoundingClientRect().top < innerHeight);
+    return seen.length ? NaN : performance.now() / 1000;
 }"""
 MOVED = """async () => {
     const picture = document.querySelector("[data-frames] img"), input = document.querySelector("[data-frames] input");

@@ -85,6 +85,7 @@ class Visit:
 
     def open(self, name: str) -> Page:
         self.page.goto(self.site.address + name)
+        self.page.wait_for_function("() => !document.querySelector('.math:not(.set)')")
         return self.page
 
 

@@ -1,11 +1,36 @@
 // What every page has: equations, the menu, the theme, copy buttons.
 "use strict";
 
-for (const place of document.querySelectorAll(".math")) {
+// Equations: first those that are about to be seen, then the others, a few at a time, so that nothing waits for them.
+const waiting = [...document.querySelectorAll(".math")];
+const typeset = place => {
   const displayMode = place.classList.contains("block");
   katex.render(place.textContent, place, { displayMode, throwOnError: false, strict: "ignore" });
   place.classList.add("set");
-}
+};
+const typesetWhile = goesOn => {
+  while (waiting.length && goesOn()) typeset(waiting.shift());
+};
+const later = window.requestIdleCallback ?? (work => setTimeout(work, 20));
+const typesetLater = () => {
+  const start = performance.now();
+  typesetWhile(() => performance.now() - start < 12);
+  if (waiting.length) later(typesetLater); else scrolling();
+};
+
+// What is wider than the page scrolls by itself; the keyboard has to reach it.
+const scrolling = () => {
+  for (const box of document.querySelectorAll("pre, .table, .frame, .math.block")) {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; else box.removeAttribute("tabindex");
+  }
+};
+addEventListener("resize", scrolling);
+addEventListener("beforeprint", () => typesetWhile(() => true));
+// All places are measured before the first is changed; a link to a part needs everything above it.
+const firstFar = waiting.findIndex(place => !location.hash && place.getBoundingClientRect().top > 1.5 * innerHeight);
+waiting.splice(0, firstFar < 0 ? waiting.length : firstFar).forEach(typeset);
+scrolling();
+if (waiting.length) later(typesetLater);
 
 const menu = document.getElementById("menu"), contents = document.getElementById("contents");
 menu.addEventListener("click", () => {
@@ -29,15 +54,6 @@ for (const block of document.querySelectorAll(".cell_input div.highlight, detail
   });
   block.append(button);
 }
-
-// What is wider than the page scrolls by itself; the keyboard has to reach it.
-const scrolling = () => {
-  for (const box of document.querySelectorAll("pre, .table, .frame, .math.block")) {
-    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; else box.removeAttribute("tabindex");
-  }
-};
-scrolling();
-addEventListener("resize", scrolling);
 
 // Where the reader is: the lesson in the contents, and the part of the page beside the text.
 document.querySelector("#contents a.current")?.scrollIntoView({ block: "nearest" });

@@ -53,6 +53,7 @@ function show() {
   steps().forEach((box, number) => box.classList.toggle("later", number >= shown));
   count.textContent = `${slide + 1} / ${boxes.length}`;
   history.replaceState(null, "", `#${slide + 1}`);
+  scrolling();
 }
 
 function move(by) {
