@@ -2,7 +2,7 @@
 
 BACK = "def step_back(z, guess, abar, t):\n"
 NOISY = "def noisy(x, eps, abar, t):\n"
-GAP = "def gap_of_steps(variances):\n"
+WEIGHTS = "def weights(abar):\n"
 
 RIGHT = {
     "diffusion-one-latent": [
@@ -27,6 +27,13 @@ RIGHT = {
     of_z = alpha**0.5 * (1 - padded[t - 1]) / (1 - padded[t])
     return torch.add(of_x * x_hat, of_z * z)
 """,
+        # the lesson's own helper
+        BACK
+        + """
+    from vae_lessons.diffusion import posterior
+    x_hat = (z - (1 - abar[t - 1]).sqrt() * guess) / abar[t - 1].sqrt()
+    return posterior(z, x_hat, abar, t)[0]
+""",
         # precisions add up
         BACK
         + """
@@ -45,16 +52,21 @@ RIGHT = {
         NOISY
         + "    snr = torch.logit(abar)[t - 1]\n    return torch.sigmoid(snr).sqrt() * x + torch.sigmoid(-snr).sqrt() * eps\n",
     ],
-    "diffusion-step-gap": [
-        GAP + "    D = variances.shape[1]\n    return 0.5 * (D * variances.mean(1).log() - variances.log().sum(1))\n",
-        GAP + "    return 0.5 * torch.log(variances.mean(1, keepdim=True) / variances).sum(1)\n",
-        GAP
+    "diffusion-weights": [
+        WEIGHTS + "    snrs = torch.logit(abar)\n    return 0.5 * torch.expm1(snrs[:-1] - snrs[1:])\n",
+        # the general weight, with s_t² = β̃_t
+        WEIGHTS
         + """
-    gaps = []
-    for row in variances:
-        r = row / row.mean()
-        gaps.append(((r - 1) / 2 - r.log() / 2).sum())
-    return torch.stack(gaps)
+    now, before = abar[1:], abar[:-1]
+    beta = 1 - now / before
+    beta_tilde = beta * (1 - before) / (1 - now)
+    return beta**2 / (2 * beta_tilde * (1 - beta) * (1 - now))
+""",
+        # the lesson's own helpers
+        WEIGHTS
+        + """
+    from vae_lessons.diffusion import log_snr
+    return ((-log_snr(abar).diff()).exp() - 1) / 2
 """,
     ],
 }
@@ -62,9 +74,5 @@ RIGHT = {
 WRONG = {
     "diffusion-step-back": [BACK + "    return z - guess\n", BACK + "    return z\n"],
     "diffusion-noise-bug": [NOISY + "    return x + eps\n", NOISY + "    return abar[t - 1] * x + eps\n"],
-    "diffusion-step-gap": [
-        GAP + "    return variances.mean(1)\n",
-        GAP
-        + "    r = variances / variances.median(1, keepdim=True).values\n    return 0.5 * (r - 1 - r.log()).sum(1)\n",
-    ],
+    "diffusion-weights": [WEIGHTS + "    return abar[1:]\n", WEIGHTS + "    return 1 / (1 - abar[1:])\n"],
 }

@@ -55,34 +55,41 @@ The log density of a Gaussian with one variance for both pixels lies just so far
         Mistake("nats = 10.390562", "You took the smaller variance for both, and r = 25 in the other pixel is dear."),
         Mistake(
             "nats = 4.804489",
-            "The ratio is upside down: r is the *true* variance over the shared one.",
+            "Either the ratio is upside down (r is the *true* variance over the shared one), or you shared the "
+            "harmonic mean: both give this number.",
         ),
+        Mistake(
+            "nats = 1.032222",
+            "You averaged the standard deviations. The best shared *variance* is the mean of the variances.",
+        ),
+        Mistake("nats = 0.309805", "The ratio is one of variances, and you took that of the standard deviations."),
+        Mistake("nats = 1.148662", "You shared the sum of the two variances. The best one is their mean."),
         Mistake("nats = 0", "That would be so with the true variance in each pixel. Here both must share one."),
     ),
     tolerance=0.01,
 )
 
-_LEVELS = torch.tensor([0.9, 0.5, 0.1])
+_LEVELS = torch.tensor([0.9, 0.5, 0.1], dtype=torch.float64)  # as in `diffusion`
 
 
 def _steps(generator: torch.Generator) -> list[Case]:
     """z_t and a guess of its noise, (B, D), with levels (T,) and t."""
 
-    def draw(b: int, d: int, levels: Tensor, t: int, dtype: torch.dtype = torch.float32) -> tuple[Any, ...]:
-        return draws(generator, b, d, dtype=dtype), draws(generator, b, d, dtype=dtype), levels.to(dtype), t
+    def draw(b: int, d: int, levels: Tensor, t: int, dtype: torch.dtype = torch.float64) -> tuple[Any, ...]:
+        return draws(generator, b, d, dtype=dtype), draws(generator, b, d, dtype=dtype), levels, t
 
-    z, guess = torch.tensor([[1.0, -0.5]]), torch.tensor([[0.5, 2.0]])
-    fine = torch.linspace(0.99, 0.01, 50)
+    z, guess = torch.tensor([[1.0, -0.5]]).double(), torch.tensor([[0.5, 2.0]]).double()
+    fine = torch.linspace(0.99, 0.01, 50, dtype=torch.float64)
     return [
         Case("the last of three levels", (z, guess, _LEVELS, 3)),
         Case("the second of three levels", (z, guess, _LEVELS, 2)),
         Case("the first level, which leads to the image", (z, guess, _LEVELS, 1)),
         Case("a guess of no noise", (z, 0 * guess, _LEVELS, 2)),
-        Case("a single level", (z, guess, torch.tensor([0.2]), 1)),
+        Case("a single level", (z, guess, _LEVELS[1:2], 1)),
         Case("4 images at one of 50 levels", draw(4, 3, fine, 20)),
         Case("the last of 50 levels", draw(2, 3, fine, 50)),
         Case("the first of 50 levels", draw(2, 3, fine, 1)),
-        Case("double precision", draw(2, 3, _LEVELS, 2, torch.float64)),
+        Case("single precision", draw(2, 3, _LEVELS, 2, torch.float32)),
         Case("a guess that wants gradients", (z, guess.clone().requires_grad_(), _LEVELS, 2)),
     ]
 
@@ -182,6 +189,31 @@ and Abbeel write it.""",
             "In this form the last division is by √(1−β_t). The root is missing.",
         ),
         Mistake(
+            _BACK + _NOW + _BEFORE + _STEP + "return (z - beta / (1 - now) * guess) / (1 - beta).sqrt()",
+            "In this form the guess has the factor β_t/√(1−ᾱ_t). The root is missing.",
+        ),
+        Mistake(
+            _BACK + _NOW + _BEFORE + _STEP + "return (z - beta / (1 - now).sqrt() * guess) * (1 - beta).sqrt()",
+            "In this form the last step is a division by √(1−β_t). You multiply by it.",
+        ),
+        Mistake(
+            _BACK + _NOW + _BEFORE + _STEP + "return z - beta / (1 - now).sqrt() * guess",
+            "In this form a division by √(1−β_t) is still missing.",
+        ),
+        Mistake(
+            _BACK + _NOW + _BEFORE + _IMAGE + _STEP + f"return {_OF_Z} + now.sqrt() * beta / (1 - now) * x_hat",
+            "The weight of the image has √ᾱ_{t−1}, the level that the step leads to, and not √ᾱ_t.",
+        ),
+        Mistake(
+            _BACK
+            + _NOW
+            + _BEFORE
+            + "x_hat = (z + (1 - now).sqrt() * guess) / now.sqrt()\n    "
+            + _STEP
+            + f"return {_OF_Z} + {_OF_X}",
+            "The guessed noise has to be taken away from $z_t$, and you add it.",
+        ),
+        Mistake(
             _BACK + _NOW + _BEFORE + _IMAGE + _STEP + f"return {_OF_X} + (1 - beta).sqrt() * z",
             "The weight of z has a second factor, (1−ᾱ_{t−1})/(1−ᾱ_t): it is 0 at t = 1.",
         ),
@@ -198,21 +230,21 @@ and Abbeel write it.""",
 def _noisy(generator: torch.Generator) -> list[Case]:
     """Images and noise, (B, D), with levels (T,) and t."""
 
-    def draw(b: int, d: int, t: int, dtype: torch.dtype = torch.float32) -> tuple[Any, ...]:
-        levels = torch.linspace(0.98, 0.02, 20, dtype=dtype)
+    def draw(b: int, d: int, t: int, dtype: torch.dtype = torch.float64) -> tuple[Any, ...]:
+        levels = torch.linspace(0.98, 0.02, 20, dtype=torch.float64)
         return draws(generator, b, d, dtype=dtype), draws(generator, b, d, dtype=dtype), levels, t
 
-    x, eps = torch.tensor([[0.5, -1.0]]), torch.tensor([[1.0, 2.0]])
+    x, eps = torch.tensor([[0.5, -1.0]]).double(), torch.tensor([[1.0, 2.0]]).double()
     return [
         Case("the second of three levels", (x, eps, _LEVELS, 2)),
         Case("the first of three levels", (x, eps, _LEVELS, 1)),
         Case("the last of three levels", (x, eps, _LEVELS, 3)),
         Case("no noise", (x, 0 * eps, _LEVELS, 2)),
         Case("an image of zeros", (0 * x, eps, _LEVELS, 2)),
-        Case("a single level", (x, eps, torch.tensor([0.3]), 1)),
+        Case("a single level", (x, eps, _LEVELS[2:], 1)),
         Case("5 images", draw(5, 4, 7)),
         Case("the last of 20 levels", draw(3, 4, 20)),
-        Case("double precision", draw(2, 3, 5, torch.float64)),
+        Case("single precision", draw(2, 3, 5, torch.float32)),
     ]
 
 
@@ -226,8 +258,9 @@ NOISE_BUG = Exercise(
     title="Find the bug",
     task="""The notebooks of a public course on diffusion had this line.
 The model trains, the loss falls, and the pictures are not bad.
-But at the level with ᾱ_t = ½, the noise in $z_t$ has a variance of ¼.
-Repair it.""",
+But for data of variance 1, $z_t$ should have the variance 1 at every level, and at ᾱ_t = ½ it has ¾.
+Repair it.
+(The solution names the course.)""",
     stub=_NOISY + "return level.sqrt() * x + (1 - level) * eps",
     answer="noisy",
     solution=_NOISY + "return level.sqrt() * x + (1 - level).sqrt() * eps",
@@ -287,109 +320,97 @@ until its issue 152.""",
 )
 
 
-def _true_variances(generator: torch.Generator) -> list[Case]:
-    """True variances of T steps in D directions, (T, D)."""
+def _ladders(generator: torch.Generator) -> list[Case]:
+    """Levels (T,), falling."""
 
-    def draw(t: int, d: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        return draws(generator, t, d, dtype=dtype).exp()
+    def draw(n_steps: int) -> Tensor:
+        return draws(generator, n_steps, dtype=torch.float64).sort(descending=True).values.sigmoid()
 
-    two = torch.tensor([[0.5, 0.02]])
+    even = torch.tensor([3.0, 1.0, -1.0, -3.0], dtype=torch.float64).sigmoid()
     return [
-        Case("one step, two directions", (two,)),
-        Case("two steps", (torch.tensor([[0.5, 0.02], [0.3, 0.1]]),)),
-        Case("equal variances", (torch.full((2, 3), 0.2),)),
-        Case("a single direction", (torch.tensor([[0.4], [0.1]]),)),
-        Case("steps of very different size", (torch.tensor([[0.5, 0.4, 0.3], [5e-6, 2e-6, 1e-6]]),)),
-        Case("one direction with hardly any variance", (torch.tensor([[1.0, 1e-12, 1.0]]),)),
-        Case("3 steps, 5 directions", (draw(3, 5),)),
-        Case("double precision", (draw(4, 3, torch.float64),)),
-        Case("variances that want gradients", (two.clone().requires_grad_(),)),
+        Case("three levels", (_LEVELS,)),
+        Case("two levels", (_LEVELS[:2],)),
+        Case("four levels, even in log-SNR", (even,)),
+        Case("very fine levels", (torch.tensor([0.99999, 0.9999, 0.999], dtype=torch.float64),)),
+        Case("very noisy levels", (torch.tensor([1e-3, 1e-4, 1e-5], dtype=torch.float64),)),
+        Case("a single level, and so no step", (_LEVELS[:1],)),
+        Case("5 levels", (draw(5),)),
+        Case("12 levels", (draw(12),)),
+        Case("levels that want gradients", (_LEVELS.clone().requires_grad_(),)),
     ]
 
 
-_GAP = '''def gap_of_steps(variances):
-    """True variances, (T, D) → gap of each step with its best shared variance, (T,), nats."""
+_WEIGHTS = '''def weights(abar):
+    """ᾱ_1 … ᾱ_T, (T,) → w_2 … w_T with s_t² = β̃_t, (T − 1,)."""
     '''
-_SHARED = "shared = variances.mean(1, keepdim=True)\n    "
-_RATIO = "r = variances / shared\n    "
+_SNR = "snr = abar / (1 - abar)\n    "
+_BETA = "beta = 1 - abar[1:] / abar[:-1]\n    "
 
-STEP_GAP = Exercise(
-    name="diffusion-step-gap",
+WEIGHTS = Exercise(
+    name="diffusion-weights",
     title="Complete a function",
-    task="""Each of T steps back has its true variances in D directions.
-The decoder has the right means, and for each step one variance for all directions, the best one.
-Return what each step costs in nats, summed over its directions.""",
-    stub='''def gap_of_steps(variances):
-    """True variances, (T, D) → gap of each step with its best shared variance, (T,), nats."""
-    ...''',
-    answer="gap_of_steps",
-    solution=_GAP + _SHARED + _RATIO + "return 0.5 * (r - 1 - r.log()).sum(1)",
-    why="""The best shared variance is the mean over directions, of each step by itself.
-With it Σ r = D, so the first two terms cancel, and the gap is ½ Σ log(mean/variance).
-It is 0 only if all directions have the same variance.""",
+    task="""From t = 2 on, the KL of a step is $w_t\\,\\|\\varepsilon - \\hat\\varepsilon\\|^2$ if $s_t^2 = \\tilde\\beta_t$.
+From the levels alone, compute the weights that the simple loss sets to 1.""",
+    stub=_WEIGHTS + "...",
+    answer="weights",
+    solution=_WEIGHTS + _SNR + "return 0.5 * (snr[:-1] / snr[1:] - 1)",
+    why="""The weight is half of the ratio by which the SNR falls in the step, less 1.
+On levels that are even in log-SNR the ratio is the same in every step, and so is the weight.""",
     hints=(
-        "Which shared variance makes Σ ½(r − 1 − log r) smallest? The lesson solves it for two directions.",
-        "The mean over dimension 1, with `keepdim=True`, so that it divides each row.",
-        "`r = variances / variances.mean(1, keepdim=True)`, then ½(r − 1 − log r), summed over dimension 1.",
+        "Which ratio stands in $w_t$, and what is the SNR of a level in terms of its ᾱ?",
+        "SNR = ᾱ/(1 − ᾱ). `snr[:-1]` holds the SNR before each step from t = 2 on, `snr[1:]` the one after it.",
+        "`0.5 * (snr[:-1] / snr[1:] - 1)`",
     ),
     mistakes=(
         Mistake(
-            _GAP + _SHARED + _RATIO + "return 0.5 * (r - 1 - r.log()).mean(1)",
-            "You averaged over the directions. Nats of directions add up.",
+            _WEIGHTS + _SNR + "return snr[:-1] / snr[1:] - 1",
+            "Twice too much: $w_t$ has a half, from the 2 in the KL of two Gaussians.",
+        ),
+        Mistake(_WEIGHTS + _SNR + "return 0.5 * snr[:-1] / snr[1:]", "The −1 is missing: no step, no weight."),
+        Mistake(
+            _WEIGHTS + _SNR + "return 0.5 * (snr[1:] / snr[:-1] - 1)",
+            "The ratio is upside down. The SNR falls, so that of level t − 1 is the larger one.",
         ),
         Mistake(
-            _GAP + _SHARED + _RATIO + "return 0.5 * (r - 1 - r.log()).sum()",
-            "You summed over the steps too. Each step has a gap of its own: (T,).",
+            _WEIGHTS + _SNR + "return 0.5 * (1 - snr[1:] / snr[:-1])",
+            "The ratio is SNR_{t−1}/SNR_t, with the larger one above, and 1 is taken away from it.",
         ),
         Mistake(
-            _GAP + _SHARED + _RATIO + "return (r - 1 - r.log()).sum(1)",
-            "Twice too many: ½(r − 1 − log r) has a half.",
+            _WEIGHTS + _SNR + "return 0.5 * (snr[:-1] - snr[1:])",
+            "The difference of the SNRs weighs the squared error of the guessed *image*. For that of the noise "
+            "divide by SNR_t.",
         ),
         Mistake(
-            _GAP + "shared = variances.mean()\n    " + _RATIO + "return 0.5 * (r - 1 - r.log()).sum(1)",
-            "You shared one variance among all *steps*. Each step has its own, shared by its directions.",
+            _WEIGHTS + "return 0.5 * (abar[:-1] / abar[1:] - 1)",
+            "ᾱ is the signal alone. The SNR is ᾱ/(1 − ᾱ).",
         ),
         Mistake(
-            _GAP + "shared = variances.mean(0)\n    " + _RATIO + "return 0.5 * (r - 1 - r.log()).sum(1)",
-            "You averaged over the steps. The mean is over directions, dimension 1.",
+            _WEIGHTS + "snr = (abar / (1 - abar)).sqrt()\n    return 0.5 * (snr[:-1] / snr[1:] - 1)",
+            "The SNR is a ratio of variances, ᾱ/(1 − ᾱ), without a root.",
         ),
         Mistake(
-            _GAP
-            + "shared = variances.log().mean(1, keepdim=True).exp()\n    "
-            + _RATIO
-            + "return 0.5 * (r - 1 - r.log()).sum(1)",
-            "You shared the geometric mean, which is the best for the KL the other way round. Here it is the arithmetic one.",
+            _WEIGHTS + "snr = torch.logit(abar)\n    return 0.5 * (snr[:-1] - snr[1:])",
+            "That is half the fall of the *log*-SNR, and so the weight only in the limit of small steps.",
         ),
         Mistake(
-            _GAP + _SHARED + "r = shared / variances\n    return 0.5 * (r - 1 - r.log()).sum(1)",
-            "The ratio is upside down: r is the *true* variance over the shared one.",
+            _WEIGHTS + _BETA + "return beta / (2 * (1 - beta) * (1 - abar[1:]))",
+            "That is the weight with s_t² = β_t. Asked for is the one with β̃_t.",
         ),
         Mistake(
-            _GAP
-            + "shared = variances.max(1, keepdim=True).values\n    "
-            + _RATIO
-            + "return 0.5 * (r - 1 - r.log()).sum(1)",
-            "You shared the largest variance. That is never too narrow, but the mean is better.",
+            _WEIGHTS + _BETA + "return beta**2 / (2 * (1 - beta) * (1 - abar[1:]))",
+            "The variance s_t² = β̃_t is missing in the denominator.",
         ),
         Mistake(
-            _GAP + _SHARED + _RATIO + "return 0.5 * r.log().sum(1)",
-            "The sign is turned: the gap is ½ Σ log(mean/variance), which is never negative.",
+            _WEIGHTS + _SNR + "w = 0.5 * (snr[:-1] / snr[1:] - 1)\n    return torch.cat([w[:1], w])",
+            "One weight too many: at t = 1 β̃ is 0, so there is none. They begin at t = 2.",
         ),
         Mistake(
-            _GAP + _SHARED + "return 0.5 * shared.log().squeeze(1) - 0.5 * variances.log().sum(1)",
-            "The log of the mean counts once for each of the D directions.",
-        ),
-        Mistake(
-            _GAP + _SHARED + _RATIO + "return 0.5 * (r - 1 - r.log2()).sum(1)",
-            "Nats use the natural logarithm, `log`.",
-        ),
-        Mistake(
-            _GAP + _SHARED + "r = (variances / shared).sqrt()\n    return 0.5 * (r - 1 - r.log()).sum(1)",
-            "The ratio is one of variances, not of standard deviations.",
+            _WEIGHTS + "return torch.ones_like(abar[1:])",
+            "These are the weights of the simple loss. Asked for are those of the ELBO.",
         ),
     ),
-    cases=_true_variances,
+    cases=_ladders,
     points=2,
 )
 
-LESSON = Lesson("11", SETUP, (ONE_LATENT, STEP_BACK, NOISE_BUG, STEP_GAP))
+LESSON = Lesson("11", SETUP, (ONE_LATENT, STEP_BACK, NOISE_BUG, WEIGHTS))
