@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake, draws
+from vae_lessons.exercises.source import Case, Exercise, Lesson, Mistake, draws, shares
 
 SETUP = """import math
 
@@ -324,7 +324,8 @@ def _ladders(generator: torch.Generator) -> list[Case]:
     """Levels (T,), falling."""
 
     def draw(n_steps: int) -> Tensor:
-        return draws(generator, n_steps, dtype=torch.float64).sort(descending=True).values.sigmoid()
+        falls = shares(generator, n_steps, dtype=torch.float64) + 0.1  # of the log-SNR, so that no two levels are alike
+        return (4 - falls.cumsum(0)).sigmoid()
 
     even = torch.tensor([3.0, 1.0, -1.0, -3.0], dtype=torch.float64).sigmoid()
     return [
