@@ -221,7 +221,7 @@ SENTENCES = {
     "At lesson 05's level of 0.03 all eight stand well above it.": "eigenvalues[7] > 5 * 0.03",
     "latent 8 dies at β = 0.34 and latent 1 at β = 1.40": "list(deaths[[7, 0]].round(2)) == [0.34, 1.40]",
     "From about β = 1.3 on, all of them and all samples are one grey blur": "max(samples[17:].std(1).max(), redrawn[17:].std(1).max()) < 0.2",
-    "lie below it from 0.95 to 1.28": "(trained_total[15:18] < theory_total[15:18]).all()",
+    "they lie below it from 0.95 to 1.28": "(trained_total[15:18] < theory_total[15:18]).all()",
     "leaves the mean a standard error of about 0.02 nats at most": "((gaussian_elbo(models.stack(x, generator=generator), x, noise_var=0.5).log_likelihood - terms.log_likelihood).std(1) / (2 * 1797) ** 0.5).max() < 0.03",
     "None of the three runs past the last death found one.": "trained_total[18:].max() < 0.02",
     "After 32 epochs, for β > 1, it does not yet.": "advantage[16:].max() < 0",
