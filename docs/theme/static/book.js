@@ -20,8 +20,10 @@ const typesetLater = () => {
 
 // What is wider than the page scrolls by itself; the keyboard has to reach it.
 const scrolling = () => {
-  for (const box of document.querySelectorAll("pre, .table, .frame, .math.block")) {
-    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; else box.removeAttribute("tabindex");
+  const boxes = [...document.querySelectorAll("pre, .table, .frame, .math.block")];
+  const wide = new Set(boxes.filter(box => box.scrollWidth > box.clientWidth));  // all are measured before one changes
+  for (const box of boxes) {
+    if (wide.has(box)) box.tabIndex = 0; else box.removeAttribute("tabindex");
   }
 };
 addEventListener("resize", scrolling);
@@ -29,8 +31,7 @@ addEventListener("beforeprint", () => typesetWhile(() => true));
 // All places are measured before the first is changed; a link to a part needs everything above it.
 const firstFar = waiting.findIndex(place => !location.hash && place.getBoundingClientRect().top > 1.5 * innerHeight);
 waiting.splice(0, firstFar < 0 ? waiting.length : firstFar).forEach(typeset);
-scrolling();
-if (waiting.length) later(typesetLater);
+later(typesetLater);
 
 const menu = document.getElementById("menu"), contents = document.getElementById("contents");
 menu.addEventListener("click", () => {
