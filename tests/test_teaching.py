@@ -225,9 +225,7 @@ def test_a_lecture_has_neither_links_nor_exercises(path):
     assert not [cell for cell in shown if set(cell.metadata.get("tags", ())) & {"navigation", "exercise"}]
     text = "\n".join(cell.source for cell in shown)
     assert "## Exercises" not in text and "## References" not in text
-    pictures = [
-        cell for cell in notebook.cells if any("image/png" in o.get("data", {}) for o in cell.get("outputs", ()))
-    ]
+    pictures = [cell for cell in shown if any("image/png" in o.get("data", {}) for o in cell.get("outputs", ()))]
     assert pictures and all(cell.metadata.slideshow.slide_type == "subslide" for cell in pictures)
 
 

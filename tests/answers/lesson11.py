@@ -34,6 +34,15 @@ RIGHT = {
     x_hat = (z - (1 - abar[t - 1]).sqrt() * guess) / abar[t - 1].sqrt()
     return posterior(z, x_hat, abar, t)[0]
 """,
+        # the mean of z_{t−1} given x, corrected by the noise that z_t shares with it
+        BACK
+        + """
+    now = abar[t - 1]
+    before = abar[t - 2] if t > 1 else torch.ones_like(now)
+    x_hat = (z - (1 - now).sqrt() * guess) / now.sqrt()
+    gain = (now / before).sqrt() * (1 - before) / (1 - now)
+    return before.sqrt() * x_hat + gain * (z - now.sqrt() * x_hat)
+""",
         # precisions add up
         BACK
         + """
@@ -51,6 +60,10 @@ RIGHT = {
         NOISY + "    return torch.lerp(torch.zeros_like(x), x, abar[t - 1] ** 0.5) + eps * (1 - abar[t - 1]) ** 0.5\n",
         NOISY
         + "    snr = torch.logit(abar)[t - 1]\n    return torch.sigmoid(snr).sqrt() * x + torch.sigmoid(-snr).sqrt() * eps\n",
+        NOISY
+        + "    angle = torch.acos(abar[t - 1].sqrt())\n    return torch.cos(angle) * x + torch.sin(angle) * eps\n",
+        NOISY
+        + "    both = torch.stack([abar[t - 1], 1 - abar[t - 1]]).sqrt()\n    return both[0] * x + both[1] * eps\n",
     ],
     "diffusion-weights": [
         WEIGHTS + "    snrs = torch.logit(abar)\n    return 0.5 * torch.expm1(snrs[:-1] - snrs[1:])\n",
@@ -61,6 +74,14 @@ RIGHT = {
     beta = 1 - now / before
     beta_tilde = beta * (1 - before) / (1 - now)
     return beta**2 / (2 * beta_tilde * (1 - beta) * (1 - now))
+""",
+        WEIGHTS + "    odds = abar / (1 - abar)\n    return (odds[:-1] - odds[1:]) / (2 * odds[1:])\n",
+        WEIGHTS
+        + """
+    found = []
+    for before, now in zip(abar[:-1], abar[1:]):
+        found.append((before / (1 - before) * (1 - now) / now - 1) / 2)
+    return torch.stack(found)
 """,
         # the lesson's own helpers
         WEIGHTS
