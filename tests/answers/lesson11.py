@@ -81,7 +81,7 @@ RIGHT = {
     found = []
     for before, now in zip(abar[:-1], abar[1:]):
         found.append((before / (1 - before) * (1 - now) / now - 1) / 2)
-    return torch.stack(found)
+    return torch.stack(found) if found else abar[:0]
 """,
         # the lesson's own helpers
         WEIGHTS
