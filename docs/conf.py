@@ -13,6 +13,8 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "book.exte
 root_doc = "index"
 nb_execution_mode = "off"
 nb_merge_streams = True
+# MyST-NB knows no order for the catalogue of messages; it has the same pages.
+nb_mime_priority_overrides = [("gettext", kind, n) for n, kind in enumerate(("text/html", "text/latex", "text/plain"))]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 myst_update_mathjax = False

@@ -334,3 +334,15 @@ def test_the_server_is_on_this_machine_alone_and_shows_the_books_own_page_for_wh
         with missing.value as answer:
             assert host == "127.0.0.1" and answer.code == 404 and answer.read() == b"no such page"
         running.shutdown()
+
+
+def test_the_catalogue_has_the_messages_of_a_notebook_and_of_the_pages_around_it(tmp_path):
+    pytest.importorskip("myst_nb", reason="Sphinx and MyST-NB are not installed; `python3 -m vae_lessons site` does it")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "extra").mkdir()
+    (tmp_path / "source/index.md").write_text("# A book\n\nThe first sentence.\n\n```{toctree}\none\n```\n")
+    page = cells.notebook([cells.markdown("# One\n\nA lesson's sentence."), code("show()", cells.as_html("<p>x</p>"))])
+    (tmp_path / "source/one.ipynb").write_text(json.dumps(page))
+    command.sphinx(ROOT, tmp_path, "gettext", links.from_remote(""))
+    found = "".join(path.read_text() for path in (tmp_path / "gettext").rglob("*.pot"))
+    assert 'msgid "The first sentence."' in found and 'msgid "A lesson\'s sentence."' in found
