@@ -21,13 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from recording import provenance, record, written_whole
+from recording import provenance, record
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from vae_lessons.bounds import importance_bound, log_importance_weights
 from vae_lessons.checks import entries_known
 from vae_lessons.data import binarised, mnist
+from vae_lessons.files import written_whole
 from vae_lessons.model import VAE
 from vae_lessons.objective import bernoulli_elbo, bernoulli_log_likelihood
 from vae_lessons.training import shuffled
@@ -159,6 +160,7 @@ def evaluate(training: Training, test: Tensor, draws: int, size: int = 100) -> T
 
 def save(state: Any, file: Path) -> None:
     """Write all of it or nothing: a full disk or a kill leaves the file of before."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(file) as part:
         torch.save(state, part)
 

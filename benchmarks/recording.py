@@ -4,26 +4,13 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from vae_lessons.files import written_whole
 from vae_lessons.recorded import FOLDER
-
-
-@contextmanager
-def written_whole(file: Path) -> Iterator[Path]:
-    """A name to write to, which becomes `file` when all is there: a full disk or a kill leaves the file of before."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        yield part
-        os.replace(part, file)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def provenance(command: str, seconds: float) -> dict[str, Any]:
@@ -45,5 +32,6 @@ def _commit() -> str:
 
 def record(name: str, result: dict[str, Any], folder: Path = FOLDER) -> None:
     """Keep a result as `vae_lessons.recorded` reads it."""
+    folder.mkdir(parents=True, exist_ok=True)
     with written_whole(folder / f"{name}.json") as part:
         part.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

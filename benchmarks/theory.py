@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from recording import provenance, record, written_whole
+from recording import provenance, record
 from torch import Tensor
 
 from vae_lessons.data import fashion_mnist, mnist
+from vae_lessons.files import written_whole
 from vae_lessons.model import LatentGaussian, reference_vae
 from vae_lessons.objective import gaussian_elbo
 from vae_lessons.recipes import post_loss

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 import pickle
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from vae_lessons.files import written_whole
 from vae_lessons.model import VAE, reference_vae
 from vae_lessons.settings import Setting
 from vae_lessons.torch_state import seeded
@@ -127,9 +127,5 @@ class Folder:
         if self.path is None:
             return
         file = self.path / f"models-{hashlib.sha256(result).hexdigest()[:16]}.pt"
-        part = file.with_name(f"{file.name}.{os.getpid()}.part")
-        try:
+        with written_whole(file) as part:
             part.write_bytes(result)
-            os.replace(part, file)
-        finally:
-            part.unlink(missing_ok=True)

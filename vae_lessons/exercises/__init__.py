@@ -19,6 +19,7 @@ from IPython.display import Markdown, display
 
 from vae_lessons.exercises.judging import Status, Verdict, judge
 from vae_lessons.exercises.source import Exercise, Lesson
+from vae_lessons.files import written_whole
 
 NUMBERS = tuple(sorted(path.stem[-2:] for path in Path(__file__).parent.glob("lesson[0-9][0-9].py")))
 _given: dict[str, int] = {}  # how many hints were shown in this kernel
@@ -119,10 +120,5 @@ def _remembered() -> list[str]:
 def _remember(name: str) -> None:
     """Add one; on a disk that cannot be written, the course goes on without."""
     done = sorted({*_remembered(), name})
-    path = progress_file()
-    part = path.with_suffix(f".{os.getpid()}.part")
-    with suppress(OSError):
+    with suppress(OSError), written_whole(progress_file()) as part:
         part.write_text(json.dumps({"done": done}, indent=1), encoding="utf-8")
-        part.replace(path)
-    with suppress(OSError):
-        part.unlink()  # what is left where a step failed
