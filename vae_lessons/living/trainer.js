@@ -1,0 +1,91 @@
+// The lab on the page: trains a linear VAE between two pictures, for as long as it is looked at.
+
+import { button, links, make, part, write } from "./dom.js";
+import { Lab } from "./lab.js";
+import { gaussianElbo, optimalElbo, sum } from "./theory.js";
+import { WORDS, decimal } from "./words.js";
+
+const TRAIN_FOR = 8;  // ms for each picture
+const CALM = 250;  // ms between two pictures, for those who asked for less motion
+
+export class Trainer {
+  /**
+   * @param {import("./parts.js").Numbers} numbers @param {import("./dom.js").Lessons} lessons
+   * @param {() => Promise<Uint8Array>} digits @param {() => { beta: number, noiseVar: number }} objective @param {() => void} ask
+   */
+  constructor(numbers, lessons, digits, objective, ask) {
+    this.numbers = numbers;
+    this.digits = digits;
+    this.objective = objective;
+    this.ask = ask;
+    this.isRunning = false;
+    /** @type {Lab | null} */
+    this.lab = null;
+    this.start = button(WORDS.train, () => this.toggle());
+    this.anew = button(WORDS.anew, () => this.reset());
+    this.anew.disabled = true;
+    this.text = make("p", { class: "note" }, WORDS.labWaits);
+    this.element = part("lab", [WORDS.lab, ...links(lessons, "07")], make("p", { class: "buttons" }, this.start, this.anew), this.text);
+  }
+
+  async toggle() {
+    this.isRunning = !this.isRunning;
+    write(this.start, this.isRunning ? WORDS.pause : WORDS.train);
+    if (!this.isRunning) return;
+    try {
+      this.lab ??= await this.untrained();
+      this.anew.disabled = false;
+      this.turn();
+    } catch (error) {
+      this.fail(/** @type {Error} */ (error));
+    }
+  }
+
+  /** @returns {Promise<Lab>} */
+  async untrained() {
+    const { sizes } = this.numbers, sixteenths = await this.digits();
+    if (sixteenths.length === 0 || sixteenths.length % sizes.nPixels) throw new RangeError("the file of the digits is damaged");
+    return new Lab(Float64Array.from(sixteenths, value => value / 16), sizes.nPixels, sizes.nLatents);
+  }
+
+  reset() {
+    if (this.lab) this.lab = new Lab(this.lab.x, this.lab.nPixels, this.lab.nLatents);
+    this.ask();
+  }
+
+  /** @param {Error} error */
+  fail(error) {
+    this.isRunning = false;
+    this.lab = null;
+    this.anew.disabled = true;
+    write(this.start, WORDS.train);
+    write(this.text, WORDS.labFailed(error.message));
+  }
+
+  /** As many steps as fit between two pictures. */
+  turn() {
+    if (!this.isRunning || !this.lab || !this.element.isConnected) return;
+    const end = performance.now() + TRAIN_FOR, { beta, noiseVar } = this.objective();
+    try {
+      do this.lab.step(beta, noiseVar);
+      while (performance.now() < end);
+    } catch (error) {
+      this.fail(/** @type {Error} */ (error));
+    }
+    this.ask();
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) setTimeout(() => this.turn(), CALM);
+    else requestAnimationFrame(() => this.turn());
+  }
+
+  stop() {
+    this.isRunning = false;
+  }
+
+  /** @param {import("./parts.js").View} view */
+  draw({ beta, noiseVar, theory, lab }) {
+    if (!lab || !this.lab) return;
+    const { eigenvalues, sizes: { nLatents, nPixels } } = this.numbers, kl = sum(lab.kl);
+    const gap = optimalElbo(eigenvalues, noiseVar, nLatents, beta) - gaussianElbo(lab.error, kl, noiseVar, beta, nPixels);
+    write(this.text, WORDS.labSays(this.lab.nSteps, decimal(kl), decimal(sum(theory)), decimal(gap, 3)));
+  }
+}

@@ -1,0 +1,108 @@
+// Everything the page says, in one place; another language is another object of this shape.
+
+/** With so many decimals. @param {number} value @param {number} [digits] @returns {string} */
+export function decimal(value, digits = 2) {
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
+}
+
+/** A positive number to two or three figures. @param {number} value @returns {string} */
+export function figures(value) {
+  return value >= 100 ? value.toFixed(0) : value >= 0.1 ? value.toFixed(2) : String(Number(value.toPrecision(2)));
+}
+
+/** Several of them in a sentence. @param {ArrayLike<number>} values @returns {string} */
+export function listed(values) {
+  return Array.from(values, value => decimal(value)).join(", ");
+}
+
+/** @param {number} n @param {string} one @param {string} many */
+const counted = (n, one, many) => `${n || "no"} ${n === 1 ? one : many}`;
+
+export const WORDS = {
+  region: "A variational autoencoder to play with",
+  lesson: (/** @type {string} */ number) => `lesson ${number}`,
+  clear: "clear",
+  again: "ask again",
+
+  predict: (/** @type {string} */ noise) => `Predict. With σₓ² = ${noise}, how many of the eight latents still stand above the water at β = 1?`,
+  guess: "Your guess",
+  move: (/** @type {number} */ guess) => `Move. You say ${guess}. Now take β to 1: by its slider, or by the water itself.`,
+  read: (/** @type {number} */ guess, /** @type {number} */ alive, /** @type {string} */ level) =>
+    `Read. At ${level}, ${counted(alive, "direction stands", "directions stand")} above the water; you said ${guess}. ` +
+    "A latent lives while λᵢ > βσₓ², and pays ½ log(λᵢ/βσₓ²). Now draw a digit, and drag a latent that lives and one that drowned.",
+
+  water: "The water: variance of digits in 16 directions [pixel²]",
+  waterAlt: (/** @type {string} */ level, /** @type {number} */ alive, /** @type {string} */ first) =>
+    `Bars: the variances of handwritten digits along sixteen principal directions, the largest ${first}. Water stands at ${level}. ` +
+    `Of eight directions that have a latent, ${alive || "none"} rise above it.`,
+  beta: ["β", "price of a nat"],
+  noise: ["σₓ²", "noise of the decoder"],
+
+  theory: "theory",
+  trained: "trained",
+  level: "water level βσₓ²",
+  alive: "latents in use",
+  pays: "total KL [nats]",
+  elbo: "log p(x|z) − β KL",
+  ofLatents: (/** @type {number} */ alive, /** @type {number} */ all) => `${alive} of ${all}`,
+  readingsNote: (/** @type {string} */ level, /** @type {number} */ count) =>
+    `Per digit, in nats. The trained network is the one of ${count} whose level is nearest, ${level}; a latent that pays over 0.1 nats counts as used.`,
+
+  kl: "What each latent pays: KL [nats per digit]",
+  klAlt: (/** @type {string} */ theory, /** @type {string} */ trained, /** @type {string} */ lab) =>
+    `KL of each latent in nats, largest first. Linear theory: ${theory}. Trained network: ${trained}.${lab && ` In training here: ${lab}.`}`,
+  legend: { bars: "linear theory", dots: "trained network", diamonds: "trains here" },
+
+  draw: "Draw a digit",
+  drawHere: "draw here",
+  padName: "A page to draw a digit on. The arrow keys move the pen, the space bar puts it down and lifts it, Delete clears.",
+  seen: "as the model sees it",
+  redrawn: "as it comes back",
+  example: (/** @type {number} */ number) => `Take the digit ${number} of the data`,
+  pictureAlt: (/** @type {string} */ what, /** @type {number} */ ink, /** @type {string} */ where) =>
+    `${what}: 8 × 8 pixels, ${Math.round(100 * ink)} % ink, its middle ${where}`,
+  where: ["at the top left", "at the top", "at the top right", "at the left", "in the middle", "at the right", "at the bottom left", "at the bottom", "at the bottom right"],
+  comesBack: (/** @type {string} */ kl, /** @type {string} */ error) => `This digit pays ${kl} nats, and comes back with a squared error of ${error}.`,
+  empty: "The page is empty, and no digit of the data is: this is what the model makes of blank paper.",
+  full: "The page is nearly all ink. No digit of the data looks so: do not trust what comes back.",
+  failed: (/** @type {string} */ reason) => `The trained network for this level is not here: ${reason}. The theory works without it.`,
+
+  latents: "Its code: eight Gaussians q(z|x) over the prior. Drag a z",
+  latentName: (/** @type {number} */ k) => `Latent ${k + 1}`,
+  latentValue: (/** @type {string} */ z, /** @type {string} */ kl, /** @type {string} */ swing) =>
+    `z = ${z}; this digit pays ${kl} nats for it; from −2 to 2 it moves the picture by ${swing}`,
+  latentPays: (/** @type {string} */ kl) => `${kl} nats`,
+  latentMoves: (/** @type {string} */ swing) => `moves ${swing}`,
+  movesNote: "“Moves” is how far the picture goes while z goes from −2 to 2: the root of the summed squares of all pixels.",
+  toMean: "z back to the means",
+
+  dreams: "Dreams: decoded from the prior",
+  dream: "dream again",
+  dreamAlt: (/** @type {string} */ apart) => `Eight images that the model makes of random codes. From one to the next they differ by ${apart}, the root of the summed squares.`,
+
+  lab: "Train a linear VAE, here",
+  train: "train",
+  pause: "pause",
+  anew: "begin anew",
+  labWaits: "Press “train”, then move β: the diamonds run after the bars.",
+  labSays: (/** @type {number} */ steps, /** @type {string} */ kl, /** @type {string} */ theory, /** @type {string} */ gap) =>
+    `Step ${steps}: pays ${kl} nats, in theory ${theory}, and is ${gap} nats below the best.`,
+  labFailed: (/** @type {string} */ reason) => `The training stopped: ${reason}.`,
+
+  recipes: "Switches for real code: which level does this loss hide?",
+  recipe: {
+    post: "the post: mean + mean", sums: "sum + sum", half: "½ sum + sum", mixed: "mean + sum_mean", small: "mean + 0.00025 sum_mean", kilo: "sum + mean",
+  },
+  recipeSays: (/** @type {string} */ name, /** @type {string} */ level, /** @type {number} */ alive) =>
+    `${name}: with 64 pixels, 8 latents and batches of 64, βσₓ² = ${level}. ${alive ? `${alive} of 8 directions stand above the water.` : "Everything drowns."}`,
+  own: "Your own loss",
+  fields: { nPixels: "pixels D", nLatents: "latents K", batch: "batch size", error: "squared error", errorWeight: "its weight", kl: "KL", klWeight: "its weight" },
+  reductions: { mean: "mean", sum: "sum", sum_mean: "sum, then mean over the batch" },
+  ownSays: (/** @type {string} */ level) => `βσₓ² = ${level}, in squared units of your pixels: as with β = 1 and a decoder of variance ${level}.`,
+  ownUse: "take the water there",
+
+  says: (/** @type {string} */ beta, /** @type {string} */ level, /** @type {number} */ alive, /** @type {string} */ theory, /** @type {string} */ trained) =>
+    `β ${beta}, water level ${level}: ${alive || "none"} of 8 latents above the water. Total KL ${theory} nats in theory, ${trained} trained.`,
+  broken: (/** @type {string} */ reason) => `The living page cannot be shown here: ${reason}.`,
+};
