@@ -5,7 +5,7 @@ import { WORDS } from "./words.js";
 /** @typedef {{ x: number, y: number }} Point from 0 to 1 across the pad */
 
 export const CELLS = 32, BLOCK = 4, SIDE = CELLS / BLOCK;
-const PEN = 1.9;  // cells from the middle of a stroke to its edge: as thick, on average, as the digits of the data
+const PEN = 2.4;  // cells from the middle of a stroke to its edge: ten plainly drawn digits then have as much ink as those of the data
 
 /**
  * The image that the strokes make, (64,) from 0 to 1: centred, and as large as the page, as the digits of the data are.
@@ -80,7 +80,9 @@ export class Pad {
     this.isDown = false;
     canvas.addEventListener("pointerdown", event => this.begin(event));
     canvas.addEventListener("pointermove", event => this.follow(event));
-    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => this.lift());
+    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, event => {
+      if (/** @type {PointerEvent} */ (event).isPrimary) this.lift();
+    });
     canvas.addEventListener("keydown", event => this.key(event));
     for (const name of ["focus", "blur"]) canvas.addEventListener(name, () => this.draw());
   }
@@ -98,6 +100,7 @@ export class Pad {
 
   /** @param {PointerEvent} event */
   begin(event) {
+    if (!event.isPrimary || event.button !== 0) return;  // one hand draws
     this.canvas.setPointerCapture(event.pointerId);
     this.isDown = true;
     this.strokes.push([]);
@@ -106,15 +109,15 @@ export class Pad {
 
   /** @param {PointerEvent} event */
   follow(event) {
-    if (!this.isDown) return;
+    if (!this.isDown || !this.canvas.hasPointerCapture(event.pointerId)) return;
     const events = event.getCoalescedEvents?.() ?? [];
     for (const each of events.length ? events : [event]) this.add(this.placeOf(each));
   }
 
-  /** @param {PointerEvent} event @returns {Point} */
+  /** A hand that leaves the page draws along its edge: what is seen is what the model gets. @param {PointerEvent} event @returns {Point} */
   placeOf(event) {
-    const box = this.canvas.getBoundingClientRect();
-    return { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height };
+    const box = this.canvas.getBoundingClientRect(), inside = (/** @type {number} */ share) => Math.min(1, Math.max(0, share));
+    return { x: inside((event.clientX - box.left) / box.width), y: inside((event.clientY - box.top) / box.height) };
   }
 
   /** @param {KeyboardEvent} event */

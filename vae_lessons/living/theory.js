@@ -26,6 +26,11 @@ export function checkCount(name, value) {
   return value;
 }
 
+/** @param {number} nLatents @param {Numbers} eigenvalues */
+function checkLatents(nLatents, eigenvalues) {
+  if (checkCount("K", nLatents) > eigenvalues.length) throw new RangeError(`K must be at most D = ${eigenvalues.length}, got ${nLatents}`);
+}
+
 /**
  * KL(N(mu, exp(logSigma)²) ‖ N(0, 1)) of one latent, without cancellation near 0 (lesson 01).
  * @param {number} mu @param {number} logSigma @returns {number}
@@ -40,6 +45,7 @@ export function klToStandard(mu, logSigma) {
  */
 export function klPerLatent(eigenvalues, level, nLatents) {
   checkPositive("level", level);
+  checkLatents(nLatents, eigenvalues);
   return Array.from({ length: nLatents }, (_, i) => 0.5 * (Math.log(Math.max(eigenvalues[i], level)) - Math.log(level)));
 }
 
@@ -49,6 +55,7 @@ export function klPerLatent(eigenvalues, level, nLatents) {
  */
 export function errorPerDirection(eigenvalues, level, nLatents) {
   checkPositive("level", level);
+  checkLatents(nLatents, eigenvalues);
   return Array.from(eigenvalues, (value, i) => (i < nLatents ? Math.min(value, level) : value));
 }
 
@@ -67,6 +74,7 @@ export function thresholds(eigenvalues, noiseVar) {
  * @returns {number}
  */
 export function gaussianElbo(error, kl, noiseVar, beta, nPixels) {
+  checkPositive("noiseVar", noiseVar);
   return -0.5 * (nPixels * Math.log(2 * Math.PI * noiseVar) + error / noiseVar) - beta * kl;
 }
 
