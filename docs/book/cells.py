@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-from book import BookError, exercises
+from book import BookError, exercises, living
 from book.course import WIDGET_VIEW, Lesson, text
 from book.pictures import Pictures, figure
 from book.sliders import slider
@@ -51,9 +51,11 @@ def output(stored: dict[str, Any], lesson: Lesson, number: int, pictures: Pictur
     """One output as the page has it: none, or one."""
     data = stored.get("data", {})
     if WIDGET_VIEW in data:
-        name = f"slider-{number}"
+        name, model_id = f"slider-{number}", data[WIDGET_VIEW]["model_id"]
         try:
-            markup = slider(lesson.widgets, data[WIDGET_VIEW]["model_id"], pictures, PICTURES, name)
+            if page := living.widget(lesson.widgets, model_id):
+                return [as_html(living.stored(page, data["image/png"], pictures, "../", lesson.number))]
+            markup = slider(lesson.widgets, model_id, pictures, PICTURES, name)
         except (KeyError, BookError) as error:
             raise BookError(f"{lesson.name}.ipynb: cell {number} is stored with half a widget ({error}).") from error
         return [as_html(markup)] if markup else []

@@ -68,6 +68,7 @@ def complete_context(app: Sphinx, page: str, template: str, context: dict[str, A
         "colab": published.colab,
         "has_math": 'class="math' in body,
         "has_slider": "data-frames" in body,
+        "has_living": "data-living" in body,
         "has_exercise": 'class="exercise"' in body,
         "is_deck": folder == "slides",
         "lesson": name if folder == "lessons" else "",

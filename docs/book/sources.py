@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from book import BookError, cells
+from book import BookError, cells, living
 from book.course import Lesson, check_links, part, prose, read_course
 from book.links import Published
 from book.pictures import Pictures
@@ -35,10 +35,11 @@ def assemble(root: Path, source: Path, extra: Path, where: Published) -> list[Le
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     pictures = Pictures(extra / "pictures")
+    living.publish_module(extra)
     write_lessons(lessons, pictures, source)
     publish_files(root, lessons, extra)
     publish_for_colab(lessons, extra, where)
-    write_pages(root, lessons, pictures, source, where)
+    write_pages(root, lessons, source, extra, where)
     write_reference(root, source)
     return lessons
 
@@ -79,10 +80,10 @@ def publish_for_colab(lessons: Sequence[Lesson], extra: Path, where: Published) 
         (extra / "colab" / f"{lesson.name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
 
 
-def write_pages(root: Path, lessons: Sequence[Lesson], pictures: Pictures, source: Path, where: Published) -> None:
+def write_pages(root: Path, lessons: Sequence[Lesson], source: Path, extra: Path, where: Published) -> None:
     """The pages around the lessons: `docs/pages`, with what is filled in, and the teachers' guide."""
     filled = {
-        "signature": signature(lessons, pictures),
+        "living": living.first_page(extra),
         "lessons": "\n".join(f"- [{each.title}](lessons/{each.name}.ipynb){reading_time(each)}" for each in lessons),
         "toctree": "\n".join(f"lessons/{lesson.name}" for lesson in lessons),
         "symbols": part(lessons[0], "Words and symbols"),
@@ -114,20 +115,6 @@ def fill(path: Path, filled: dict[str, str]) -> str:
             raise BookError(f"docs/pages/{path.name}: there is nothing to fill in for {name!r}.")
         text = text.replace(f"<!-- fill: {name} -->", filled[name])
     return text
-
-
-def signature(lessons: Sequence[Lesson], pictures: Pictures) -> str:
-    """The slider of the cell tagged "signature", for a page at the top.
-
-    Raises:
-        BookError: no notebook has such a cell.
-    """
-    for lesson in lessons:
-        for number, cell in enumerate(lesson.cells):
-            if "signature" in cell["metadata"].get("tags", ()):
-                shown = [one for each in cell["outputs"] for one in cells.output(each, lesson, number, pictures)]
-                return "".join(each["data"].get("text/html", "") for each in shown).replace(cells.PICTURES, "pictures/")
-    raise BookError("no notebook has a cell tagged 'signature', whose slider the first page shows.")
 
 
 def citation(text: str) -> str:

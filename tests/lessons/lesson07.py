@@ -120,6 +120,18 @@ def ratios(factor: float = 1.0, over_latents: str = "sum") -> Names:
     return {"worst": abs(ratio[:2] - 1).max(), "middle": ratio[2:3], "past_the_end": trained[4:].max()}
 
 
+def reach(largest_first: bool = False) -> Names:
+    """How far each latent moves the picture, beside its KL; or beside KLs that were sorted and moves that were not."""
+    ends = torch.zeros(8, 2, 8)
+    k = torch.arange(8)
+    ends[k, 0, k], ends[k, 1, k] = -2.0, 2.0
+    with torch.no_grad():
+        low, high = models().stack.decode(ends.reshape(16, 8).expand(5, -1, -1)).reshape(5, 8, 2, 64).unbind(2)
+    kl, moves = terms().kl.mean(1), (high - low).norm(dim=-1)
+    kl = kl.sort(-1, descending=True).values if largest_first else kl
+    return {"of_the_dead": moves[kl < 0.01].max(), "of_the_living": moves[kl > ALIVE].min()}
+
+
 def without_mean() -> Names:
     return {"past_the_end": terms().kl.sum((1, 2)).numpy()[4:].max()}
 
@@ -198,6 +210,7 @@ WRONG = [
     ),
     Wrong("for β < 0.7 the MLP", "the ELBO for the weighted objective", advantage, lambda: advantage(torch.ones(5))),
     Wrong("for β > 1 it is below", "the log likelihood alone", advantage, lambda: advantage(torch.zeros(5))),
+    Wrong("no latent below 0.01", "KLs sorted, moves not", reach, lambda: reach(largest_first=True)),
     Wrong("the gradients differ", "β not halved", halves, lambda: halves(beta=1.0)),
     Wrong("every code's mean is 0", "the model of another β", last, lambda: last(0)),
     Wrong("every code's log σ is 0", "the model of another β", last, lambda: last(0)),
@@ -224,6 +237,7 @@ SENTENCES = {
     "they lie below it from 0.95 to 1.28": "(trained_total[15:18] < theory_total[15:18]).all()",
     "leaves the mean a standard error of about 0.02 nats at most": "((gaussian_elbo(models.stack(x, generator=generator), x, noise_var=0.5).log_likelihood - terms.log_likelihood).std(1) / (2 * 1797) ** 0.5).max() < 0.03",
     "None of the three runs past the last death found one.": "trained_total[18:].max() < 0.02",
+    "25 200 multiplications make an answer.": "sum(part.numel() for part in models.model(0).parameters() if part.ndim == 2) == 25200",
     "After 32 epochs, for β > 1, it does not yet.": "advantage[16:].max() < 0",
     "= 2.59 nats. The MLP pays over a nat more": f"{TWO_LATENTS}.history.kl[-1].sum() > 2.59 + 1 and abs(kl_per_latent(eigenvalues, 0.05, 2).sum() - 2.59) < 5e-3",
     "ends with a squared error below 2.5 pixel², where the theory has 3.46": "(two.stack(x, generator=generator).x_hat - x).square().sum(-1).mean() < 2.5 and abs(eigenvalues[2:].sum() + 2 * 0.05 - 3.46) < 5e-3",

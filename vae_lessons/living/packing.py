@@ -37,20 +37,31 @@ def packed(models: Sweep, x: Tensor, noise_var: float) -> tuple[dict[str, Any], 
     """
     check_type("models", models, Sweep)
     check_type("models.stack", models.stack, VAE)
-    check_tensor("x", x, "(N, D)")
-    sixteenths = x * 16
-    if x.shape[1] != 64 or not torch.equal(sixteenths, sixteenths.round().clamp(0, 16)):
-        raise ValueError(f"x must be images of 64 pixels in sixteenths from 0 to 1, got shape {tuple(x.shape)}")
+    sixteenths = in_sixteenths(x)
     noise_var = check_number("noise_var", noise_var, above=0)
     order = models.betas.argsort().tolist()
     halves = [_rounded(models.model(number), x) for number in order]
     rows = [_row(models, number, weights, x, noise_var) for number, weights in zip(order, halves)]
     first = models.model(0)
     assert isinstance(first, VAE)
+    examples = [list(sixteenths[64 * i : 64 * (i + 1)]) for i in range(min(N_EXAMPLES, len(x)))]
     sizes = {"nPixels": 64, "nHidden": first.encoder.n_features, "nLatents": first.n_latents}
-    numbers = {"sizes": sizes, "noiseVar": noise_var, "examples": _integers(sixteenths[:N_EXAMPLES])}
+    numbers = {"sizes": sizes, "noiseVar": noise_var, "examples": examples}
     numbers["eigenvalues"] = [float(f"{value:.9g}") for value in data_spectrum(x).eigenvalues]
     return {**numbers, "models": rows}, b"".join(weights.astype("<f2").tobytes() for weights in halves)
+
+
+def in_sixteenths(x: Tensor) -> bytes:
+    """Images (N, 64) whose pixels are sixteenths, one byte a pixel.
+
+    Raises:
+        TypeError, ValueError: no such images.
+    """
+    check_tensor("x", x, "(N, D)")
+    sixteenths = x * 16
+    if x.shape[1] != 64 or not torch.equal(sixteenths, sixteenths.round().clamp(0, 16)):
+        raise ValueError(f"x must be images of 64 pixels in sixteenths from 0 to 1, got shape {tuple(x.shape)}")
+    return sixteenths.byte().numpy().tobytes()
 
 
 def unpacked(model: LatentGaussian, halves: NDArray[np.float16]) -> None:
@@ -98,6 +109,3 @@ def _mean_terms(model: LatentGaussian, x: Tensor, noise_var: float) -> tuple[Ten
     output = model(x, generator=torch.Generator().manual_seed(0))
     return gaussian_elbo(output, x, noise_var).kl.mean(0), (output.x_hat - x).square().sum(-1).mean().item()
 
-
-def _integers(images: Tensor) -> list[list[int]]:
-    return [[int(value) for value in image] for image in images.tolist()]

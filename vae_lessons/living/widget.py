@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vae_lessons import figures
 from vae_lessons.living import module, style
-from vae_lessons.living.packing import packed
+from vae_lessons.living.packing import in_sixteenths, packed
 from vae_lessons.pictures import draw_image
 from vae_lessons.sliders import Pictured
 from vae_lessons.spectrum import kl_per_latent
@@ -29,7 +29,7 @@ LESSONS = {
 LEVEL = 0.25  # where the water stands in the picture that is shown where there is no widget
 
 
-class LivingWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
+class LivingWidget(anywidget.AnyWidget):
     """The page itself: it asks no kernel for anything."""
 
     _esm = module()
@@ -69,6 +69,6 @@ def show_living(models: Sweep, x: Tensor, noise_var: float) -> LivingPage:
         TypeError, ValueError: other models or images; see `packing.packed`.
     """
     numbers, weights = packed(models, x, noise_var)
-    page = LivingPage(numbers, weights, (x * 16).round().byte().numpy().tobytes())
+    page = LivingPage(numbers, weights, in_sixteenths(x))
     display(page)
     return page
