@@ -577,7 +577,7 @@ def test_what_is_packed_is_the_model_with_rounded_weights_and_sorted_latents(nod
 def test_packing_refuses_what_the_page_cannot_show(models: Sweep) -> None:
     x = X[:200].float()
     huge = copy.deepcopy(models)
-    huge.stack.encoder.linear1.bias.data[1, 2] = 70_000
+    huge.stack.decoder.linear2.bias.data[1, 2] = 70_000
     bad = [
         (lambda: packed(models.stack, x, 0.5), TypeError, "models must be of type Sweep, got VAE"),
         (
