@@ -19,9 +19,8 @@ SLOWER = 4
 READABLE = """async () => {
     await document.fonts.ready;
     await new Promise(painted => requestAnimationFrame(() => requestAnimationFrame(painted)));
-    const unset = [...document.querySelectorAll(".math:not(.set)")];
-    const seen = unset.filter(place => place.getBoundingClientRect().top < innerHeight);
-    return seen.length ? NaN : performance.now() / 1000;
+    const unset = document.querySelector(".math:not(.set)");  // the first of them in the text is the highest
+    return unset?.getBoundingClientRect().top < innerHeight ? NaN : performance.now() / 1000;
 }"""
 MOVED = """async () => {
     const picture = document.querySelector("[data-frames] img"), input = document.querySelector("[data-frames] input");

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from browser import RUN_ALL, SAVE, SOON, Desk, click_track, drag_to_end, evaluate, opened, scroll_to
+from living import move_water
 from playwright.sync_api import Locator, Page, expect
 
 from tests.lessons import MASK, REPLACEMENT
@@ -201,10 +202,12 @@ def worked_through(desk: Desk, name: str) -> Iterator[Path]:
         check_notes(desk.page, name, visible=True)
         for output in stored(name):
             Sliders(scroll_to(desk.page, output.cell), output).move_all()
+        check_living(desk.page, name)
         assert evaluate(desk.page, RUN_ALL), "a cell failed"
         check_notes(desk.page, name, visible=False)
         for output in stored(name):
             Sliders(scroll_to(desk.page, output.cell), on_any_machine(output)).move_all()
+        check_living(desk.page, name)
         evaluate(desk.page, SAVE)
         check_run(saved, notebook_path(name))
         yield saved
@@ -216,6 +219,12 @@ def check_notes(page: Page, name: str, *, visible: bool) -> None:
         note = scroll_to(page, cell).locator(".vae-note")
         expect(note).to_have_count(1)
         expect(note).to_be_visible(visible=visible)
+
+
+def check_living(page: Page, name: str) -> None:
+    """The page that lives asks no kernel: its water moves before and after the run."""
+    for cell in cells_calling(notebook_path(name), "show_living"):
+        move_water(scroll_to(page, cell))
 
 
 def check_run(saved: Path, before: Path) -> None:

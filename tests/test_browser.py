@@ -11,12 +11,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import anywidget
 import pytest
 from browser import Desk, desk_fixture, new_page, opened, page_fixture, scroll_to  # noqa: F401  (two are fixtures)
 from frames import (
     NUMBER,
     Sliders,
     cells_calling,
+    check_living,
     course,
     notebook_path,
     opened_with_sliders,
@@ -24,6 +26,7 @@ from frames import (
     stored,
     worked_through,
 )
+from living import move_water
 from playwright.sync_api import Page, expect
 
 PACKAGES = ("@jupyter-widgets/html-manager@1.0.15", "requirejs@2.3.8", "mathjax@2.7.9")  # nbconvert needs MathJax 2
@@ -59,6 +62,7 @@ def test_first_notebook_moves_again_after_it_was_saved(desk: Desk, page: Page) -
     with opened_with_sliders(desk, f"notebooks/{saved.name}", outputs(saved)[0]):
         for output in outputs(saved):
             Sliders(scroll_to(page, output.cell), output).move_all()
+        check_living(page, course()[0])
 
 
 @pytest.mark.browser
@@ -85,6 +89,8 @@ def test_exported_page_moves_without_network(desk: Desk, tmp_path: Path) -> None
     page.goto((tmp_path / "page.html").as_uri())
     for output in stored("07_kl_vanishing"):
         Sliders(page.locator(".jp-Cell").nth(output.cell), output).move_all()
+    for cell in cells_calling(notebook, "show_living"):
+        move_water(page.locator(".jp-Cell").nth(cell))
     for cell in cells_calling(notebook, "show_live", "show_lab"):
         expect(page.locator(".jp-Cell").nth(cell).locator(".vae-note")).to_be_visible()
     page.locator(".mjx-chtml").first.wait_for()
@@ -101,7 +107,11 @@ def export(notebook: Path, folder: Path) -> None:
         require_js_url=f"{require}/require.js",
         mathjax_url=f"{mathjax}/MathJax.js?config=TeX-AMS_CHTML-full,Safe",
     )
-    (folder / "page.html").write_text(exporter.from_filename(str(notebook))[0], encoding="utf-8")
+    page = exporter.from_filename(str(notebook))[0]
+    # anywidget's own script would be asked for on the web, too.
+    shutil.copy(Path(anywidget.__file__).parent / "nbextension/index.js", folder / "anywidget.js")
+    beside = '<script>requirejs.config({paths: {anywidget: "anywidget"}})</script>'
+    (folder / "page.html").write_text(page.replace("</head>", f"{beside}</head>", 1), encoding="utf-8")
 
 
 def unpack(package: str, folder: Path) -> str:

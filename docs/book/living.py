@@ -45,7 +45,9 @@ def stored(model: State, still: str, pictures: Pictures, top: str, name: str) ->
     buffers = {item["path"][0]: base64.b64decode(item["data"]) for item in model.get("buffers", ())}
     file = pictures.keep(still)
     shown = image(pictures, file, ALT, f"{top}pictures/", pictures.size(file)[0])
-    return page(model["state"]["numbers"], buffers["weights"], buffers["digits"], pictures.folder.parent, top, name, shown)
+    return page(
+        model["state"]["numbers"], buffers["weights"], buffers["digits"], pictures.folder.parent, top, name, shown
+    )
 
 
 def first_page(extra: Path) -> str:
@@ -59,7 +61,9 @@ def first_page(extra: Path) -> str:
 NUMBERS = ("sizes", "noiseVar", "eigenvalues", "examples", "models")  # of the record, what the page reads
 
 
-def page(numbers: dict[str, Any], weights: bytes, sixteenths: bytes, extra: Path, top: str, name: str, shown: str) -> str:
+def page(
+    numbers: dict[str, Any], weights: bytes, sixteenths: bytes, extra: Path, top: str, name: str, shown: str
+) -> str:
     """The figure, and its files in the folder ``living/name``.
 
     Raises:

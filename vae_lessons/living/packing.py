@@ -108,4 +108,3 @@ def _mean_terms(model: LatentGaussian, x: Tensor, noise_var: float) -> tuple[Ten
     """Mean KL of each latent, (K,) in nats, and the mean squared error with one draw of z for each image."""
     output = model(x, generator=torch.Generator().manual_seed(0))
     return gaussian_elbo(output, x, noise_var).kl.mean(0), (output.x_hat - x).square().sum(-1).mean().item()
-

@@ -11,11 +11,15 @@ const typeset = place => {
 const typesetWhile = goesOn => {
   while (waiting.length && goesOn()) typeset(waiting.shift());
 };
+// Parts below the screen are laid out after those on it, one at a time; before that their height is a guess.
+const folded = document.documentElement.classList.contains("early") ? [...document.querySelectorAll("article > section > section")] : [];
+const unfold = part => { part.style.contentVisibility = "visible"; return part.offsetHeight; };
 const later = window.requestIdleCallback ?? (work => setTimeout(work, 20));
-const typesetLater = () => {
+const finishLater = () => {
   const start = performance.now();
   typesetWhile(() => performance.now() - start < 12);
-  if (waiting.length) later(typesetLater); else scrolling();
+  if (!waiting.length && folded.length) unfold(folded.shift());
+  if (waiting.length || folded.length) later(finishLater); else scrolling();
 };
 
 // What is wider than the page scrolls by itself; the keyboard has to reach it.
@@ -27,11 +31,11 @@ const scrolling = () => {
   }
 };
 addEventListener("resize", scrolling);
-addEventListener("beforeprint", () => typesetWhile(() => true));
+addEventListener("beforeprint", () => { typesetWhile(() => true); folded.splice(0).forEach(unfold); });
 // All places are measured before the first is changed; a link to a part needs everything above it.
-const firstFar = waiting.findIndex(place => !location.hash && place.getBoundingClientRect().top > 1.5 * innerHeight);
+const firstFar = waiting.findIndex(place => !location.hash && place.getBoundingClientRect().top > innerHeight);
 waiting.splice(0, firstFar < 0 ? waiting.length : firstFar).forEach(typeset);
-later(typesetLater);
+later(finishLater);
 
 const menu = document.getElementById("menu"), contents = document.getElementById("contents");
 menu.addEventListener("click", () => {
