@@ -12,14 +12,15 @@ const typesetWhile = goesOn => {
   while (waiting.length && goesOn()) typeset(waiting.shift());
 };
 // Parts below the screen are laid out after those on it, one at a time; before that their height is a guess.
-const folded = document.documentElement.classList.contains("early") ? [...document.querySelectorAll("article > section > section")] : [];
+const PART = "article > section > section";
+const folded = document.documentElement.classList.contains("early") ? [...document.querySelectorAll(PART)] : [];
 const unfold = part => { part.style.contentVisibility = "visible"; return part.offsetHeight; };
 const later = window.requestIdleCallback ?? (work => setTimeout(work, 20));
 const finishLater = () => {
   const start = performance.now();
   typesetWhile(() => performance.now() - start < 12);
   if (!waiting.length && folded.length) unfold(folded.shift());
-  if (waiting.length || folded.length) later(finishLater); else scrolling();
+  if (waiting.length || folded.length) later(finishLater); else { scrolling(); mark(); }
 };
 
 // What is wider than the page scrolls by itself; the keyboard has to reach it.
@@ -32,8 +33,10 @@ const scrolling = () => {
 };
 addEventListener("resize", scrolling);
 addEventListener("beforeprint", () => { typesetWhile(() => true); folded.splice(0).forEach(unfold); });
-// All places are measured before the first is changed; a link to a part needs everything above it.
-const firstFar = waiting.findIndex(place => !location.hash && place.getBoundingClientRect().top > innerHeight);
+// All places are measured before the first is changed, and none inside a part that is far itself; a link to a part needs
+// everything above it.
+const isFar = place => [place.closest(PART), place].some(box => box?.getBoundingClientRect().top > innerHeight);
+const firstFar = waiting.findIndex(place => !location.hash && isFar(place));
 waiting.splice(0, firstFar < 0 ? waiting.length : firstFar).forEach(typeset);
 later(finishLater);
 
@@ -64,13 +67,11 @@ for (const block of document.querySelectorAll(".cell_input div.highlight, detail
 document.querySelector("#contents a.current")?.scrollIntoView({ block: "nearest" });
 const links = new Map([...document.querySelectorAll(".here a[href^='#']")].map(link => [link.hash.slice(1), link]));
 const sections = [...links.keys()].map(id => document.getElementById(id)).filter(Boolean);
-if (sections.length) {
-  const mark = () => {
-    const reached = sections.filter(section => section.getBoundingClientRect().top < innerHeight / 3).at(-1);
-    for (const [id, link] of links) {
-      if (id === reached?.id) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
-    }
-  };
-  addEventListener("scroll", mark, { passive: true });
-  mark();
-}
+const mark = () => {
+  const reached = sections.filter(section => section.getBoundingClientRect().top < innerHeight / 3).at(-1);
+  for (const [id, link] of links) {
+    if (id === reached?.id) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
+  }
+};
+addEventListener("scroll", mark, { passive: true });
+addEventListener("resize", mark);
