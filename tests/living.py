@@ -11,7 +11,7 @@ from vae_lessons.packages import ROOT
 from vae_lessons.spectrum import kl_per_latent
 
 EIGENVALUES = json.loads((ROOT / "vae_lessons/recorded/living.json").read_text(encoding="utf-8"))["eigenvalues"]
-BETAS = {"End": 20.0, "Home": 0.02}  # the ends of the slider; σ_x² is ½ at first
+BETAS = {"End": 5.0, "Home": 0.03}  # the ends of the slider; σ_x² is ½ at first
 
 
 def move_water(area: Locator) -> None:

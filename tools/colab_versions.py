@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # As published in August 2026.
-COLAB = {"ipywidgets": "7.7.1", "ipykernel": "6.17.1", "numpy": "2.1.3", "matplotlib": "3.10.0"}
+COLAB = {"anywidget": "0.9.21", "ipywidgets": "7.7.1", "ipykernel": "6.17.1", "numpy": "2.1.3", "matplotlib": "3.10.0"}
 LABELS = "from importlib.metadata import version; print(*(f'{name} {version(name)}' for name in %r))"
 
 

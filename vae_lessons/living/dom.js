@@ -51,14 +51,27 @@ export class LogSlider {
     this.steps = 600;
     this.input = make("input", { type: "range", min: 0, max: this.steps, "aria-label": `${symbol}, ${meaning}`, autocomplete: "off" });
     this.output = make("output");
-    this.element = make("label", { class: "slide" }, make("b", {}, symbol), this.input, this.output);
+    this.marks = make("span", { class: "marks", "aria-hidden": "true" });
+    this.element = make("label", { class: "slide" }, make("b", {}, symbol), make("span", { class: "track" }, this.input, this.marks), this.output);
     this.input.addEventListener("input", () => moved(ends.low * (ends.high / ends.low) ** (this.input.valueAsNumber / this.steps)));
+  }
+
+  /** How far along the track a value lies, from 0 to 1. @param {number} value @returns {number} */
+  share(value) {
+    return Math.log(value / this.ends.low) / Math.log(this.ends.high / this.ends.low);
+  }
+
+  /** Put small marks below the track. @param {number[]} values */
+  mark(values) {
+    values.forEach((value, number) => {
+      const share = this.share(value), element = this.marks.children[number] ?? this.marks.appendChild(make("i"));
+      element.setAttribute("style", share >= 0 && share <= 1 ? `left: ${(100 * share).toFixed(2)}%` : "display: none");
+    });
   }
 
   /** @param {number} value */
   show(value) {
-    const { low, high } = this.ends, text = figures(value);
-    const place = String(Math.round((this.steps * Math.log(value / low)) / Math.log(high / low)));
+    const text = figures(value), place = String(Math.round(this.steps * this.share(value)));
     if (this.input.value !== place) this.input.value = place;
     write(this.output, text);
     this.input.setAttribute("aria-valuetext", text);

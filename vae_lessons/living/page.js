@@ -61,7 +61,7 @@ export class Page {
     this.kl = new Kl(numbers, lessons);
     this.trainer = new Trainer(numbers, lessons, source.digits, () => this, ask);
     this.digit = new Digit(numbers, lessons, x => this.take(x));
-    this.latents = new Latents(numbers, lessons, (k, z) => this.drag(k, z), () => this.take(this.x));
+    this.latents = new Latents(numbers, lessons, (k, z) => this.drag(k, z), isRandom => this.reset(isRandom));
     this.dreams = new Dreams(lessons, () => this.dream());
     this.recipes = new Recipes(numbers, lessons, level => this.glideTo(level));
     this.status = make("p", { class: "unseen", role: "status" });
@@ -128,6 +128,14 @@ export class Page {
   /** @param {number} k @param {number} z */
   drag(k, z) {
     this.z[k] = z;
+    this.ask();
+  }
+
+  /** z at the means of q(z|x), or drawn from it. @param {boolean} isRandom */
+  reset(isRandom) {
+    if (!this.code) return;
+    const { mu, logSigma } = this.code;
+    this.z = mu.map((value, k) => value + (isRandom ? Math.exp(logSigma[k]) * this.random.normal() : 0));
     this.ask();
   }
 

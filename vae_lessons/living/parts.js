@@ -4,7 +4,7 @@ import { GaussianChart, KlChart, WaterChart } from "./charts.js";
 import { LogSlider, button, links, make, part, write } from "./dom.js";
 import { Pad, digitOf } from "./drawing.js";
 import { apart, paint, picture, show } from "./pixels.js";
-import { gaussianElbo, impliedLevel, optimalElbo, sum } from "./theory.js";
+import { gaussianElbo, impliedLevel, optimalElbo, sum, thresholds } from "./theory.js";
 import { WORDS, decimal, figures, listed } from "./words.js";
 
 /** @typedef {{ level: number, kl: number[], error: number }} Trained what one model pays and misses on average */
@@ -19,7 +19,7 @@ import { WORDS, decimal, figures, listed } from "./words.js";
  */
 /** @typedef {import("./dom.js").Lessons} Lessons */
 
-export const BETA = { low: 0.02, high: 20 }, NOISE = { low: 5e-4, high: 100 };
+export const BETA = { low: 0.03, high: 5 }, NOISE = { low: 5e-4, high: 100 };
 const IN_USE = 0.1;  // nats, as in lesson 05
 
 /** Three short prompts: predict, move, read. */
@@ -60,7 +60,7 @@ export class Water {
    * @param {(values: { beta?: number, noiseVar?: number, level?: number }) => void} moved
    */
   constructor(numbers, lessons, moved) {
-    this.first = decimal(numbers.eigenvalues[0]);
+    this.eigenvalues = numbers.eigenvalues.slice(0, numbers.sizes.nLatents);
     this.beta = new LogSlider(WORDS.beta, BETA, beta => moved({ beta }));
     this.noise = new LogSlider(WORDS.noise, NOISE, noiseVar => moved({ noiseVar }));
     const place = make("div", { class: "chart" });
@@ -71,8 +71,9 @@ export class Water {
   /** @param {View} view */
   draw({ beta, noiseVar, level, alive }) {
     this.beta.show(beta);
+    this.beta.mark(thresholds(this.eigenvalues, noiseVar));
     this.noise.show(noiseVar);
-    this.chart.draw(level, `βσₓ² = ${figures(level)}`, WORDS.waterAlt(figures(level), alive, this.first));
+    this.chart.draw(level, `βσₓ² = ${figures(level)}`, WORDS.waterAlt(figures(level), alive, decimal(this.eigenvalues[0])));
   }
 }
 
@@ -89,7 +90,7 @@ export class Readings {
       return make("tr", {}, make("th", { scope: "row" }, text, ...links(lessons, lesson)), ...cells);
     };
     const head = make("tr", {}, make("td"), make("th", { scope: "col" }, WORDS.theory), make("th", { scope: "col" }, WORDS.trained));
-    const rows = [row(WORDS.level, "06"), row(WORDS.alive, "05"), row(WORDS.pays, "01"), row(WORDS.elbo, "03")];
+    const rows = [row(WORDS.level, "06"), row(WORDS.alive, "05"), row(WORDS.pays, "01"), row(WORDS.elbo, "03"), row(WORDS.death, "07")];
     this.note = make("p", { class: "note" });
     this.element = make("section", { class: "part readings" }, make("table", {}, head, ...rows), this.note);
   }
@@ -97,16 +98,28 @@ export class Readings {
   /** @param {View} view */
   draw({ beta, noiseVar, level, theory, trained, alive }) {
     const { eigenvalues, sizes: { nLatents, nPixels }, models } = this.numbers, kl = sum(trained.kl);
-    const used = trained.kl.filter(each => each > IN_USE).length;
+    const used = countUsed(trained);
     const rows = [
       [figures(level), figures(trained.level)],
       [WORDS.ofLatents(alive, nLatents), WORDS.ofLatents(used, nLatents)],
       [decimal(sum(theory)), decimal(kl)],
       [decimal(optimalElbo(eigenvalues, noiseVar, nLatents, beta), 1), decimal(gaussianElbo(trained.error, kl, noiseVar, beta, nPixels), 1)],
+      [figures(thresholds(eigenvalues, noiseVar)[0]), this.trainedDeath(noiseVar)],
     ];
     rows.forEach((texts, i) => texts.forEach((text, j) => write(this.cells[i][j], text)));
     write(this.note, WORDS.readingsNote(figures(trained.level), models.length));
   }
+
+  /** Between which two values of β the last trained latent dies. @param {number} noiseVar @returns {string} */
+  trainedDeath(noiseVar) {
+    const { models } = this.numbers, first = models.findIndex(model => countUsed(model) === 0);
+    return first > 0 ? WORDS.between(figures(models[first - 1].level / noiseVar), figures(models[first].level / noiseVar)) : "–";
+  }
+}
+
+/** @param {Trained} model @returns {number} */
+function countUsed(model) {
+  return model.kl.filter(each => each > IN_USE).length;
 }
 
 /** The KL of each latent. */
@@ -171,13 +184,14 @@ export class Digit {
 
 /** The code of the digit: eight Gaussians, each with a z to drag. */
 export class Latents {
-  /** @param {Numbers} numbers @param {Lessons} lessons @param {(k: number, z: number) => void} dragged @param {() => void} back */
-  constructor(numbers, lessons, dragged, back) {
+  /** @param {Numbers} numbers @param {Lessons} lessons @param {(k: number, z: number) => void} dragged @param {(isRandom: boolean) => void} reset */
+  constructor(numbers, lessons, dragged, reset) {
     this.reach = 3.5;
     this.each = Array.from({ length: numbers.sizes.nLatents }, (_, k) => this.latent(k, dragged));
     const grid = make("div", { class: "latents" }, ...this.each.map(latent => latent.element));
     this.element = part("codes", [WORDS.latents, ...links(lessons, "01", "05")], grid,
-      make("p", { class: "note" }, WORDS.movesNote), button(WORDS.toMean, back));
+      make("p", { class: "note" }, WORDS.movesNote),
+      make("p", { class: "buttons" }, button(WORDS.toMean, () => reset(false)), button(WORDS.sample, () => reset(true)), ...links(lessons, "04")));
   }
 
   /** @param {number} k @param {(k: number, z: number) => void} dragged */

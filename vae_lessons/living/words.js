@@ -25,7 +25,7 @@ export const WORDS = {
   clear: "clear",
   again: "ask again",
 
-  predict: (/** @type {string} */ noise) => `Predict. With σₓ² = ${noise}, how many of the eight latents still stand above the water at β = 1?`,
+  predict: (/** @type {string} */ noise) => `Predict. With σₓ² = ${noise}, how many of the eight latents still stand above the water at β = 1?`,
   guess: "Your guess",
   move: (/** @type {number} */ guess) => `Move. You say ${guess}. Now take β to 1: by its slider, or by the water itself.`,
   read: (/** @type {number} */ guess, /** @type {number} */ alive, /** @type {string} */ level) =>
@@ -45,6 +45,8 @@ export const WORDS = {
   alive: "latents in use",
   pays: "total KL [nats]",
   elbo: "log p(x|z) − β KL",
+  death: "last latent dies at β",
+  between: (/** @type {string} */ low, /** @type {string} */ high) => `${low}–${high}`,
   ofLatents: (/** @type {number} */ alive, /** @type {number} */ all) => `${alive} of ${all}`,
   readingsNote: (/** @type {string} */ level, /** @type {number} */ count) =>
     `Per digit, in nats. The trained network is the one of ${count} whose level is nearest, ${level}; a latent that pays over 0.1 nats counts as used.`,
@@ -76,6 +78,7 @@ export const WORDS = {
   latentMoves: (/** @type {string} */ swing) => `moves ${swing}`,
   movesNote: "“Moves” is how far the picture goes while z goes from −2 to 2: the root of the summed squares of all pixels.",
   toMean: "z back to the means",
+  sample: "draw z from q",
 
   dreams: "Dreams: decoded from the prior",
   dream: "dream again",
