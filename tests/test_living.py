@@ -500,6 +500,12 @@ def test_random_numbers_are_uniform_and_normal(node: Node) -> None:
         assert abs((normal < z).mean() - share) < 5 * math.sqrt(share * (1 - share) / n), z
 
 
+def test_the_ends_of_the_uniform_numbers_are_left_out(node: Node) -> None:
+    """Whatever 32 bits come: the logarithm of 0 would be no number. They are a sum of the state."""
+    run = """({bits}) => bits.map(each => { const random = new m.Random(0); random.state.set([each, 0, 0, 0]); return random.uniform(); })"""
+    assert node(run, bits=[0, 2**32 - 1]) == [0.5 / 2**32, 1 - 0.5 / 2**32]
+
+
 def test_an_order_is_any_permutation(node: Node) -> None:
     """Of 4 there are 24, each as often as any other; of 1797 none is left out. 5 standard errors: one seed in 100 000."""
     run = """({n}) => {
