@@ -1,8 +1,10 @@
 """Lint, format, types, dead code and spelling: ``python tools/health.py``; ``--fix`` mends what can be mended.
 
-CI runs it after the tests, and pre-commit before each commit. It needs ``pip install -e ".[health]"``.
+CI runs it after the tests, and pre-commit before each commit. It needs ``pip install -e ".[health]"``; and for the types
+of the JavaScript TypeScript's compiler, which it fetches once into ``build/`` where there is npm.
 """
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,7 @@ import nbformat
 ROOT = Path(__file__).resolve().parent.parent
 # Where dead code is looked for; what only tests use is dead.
 PATHS = ("vae_lessons", "tools", "benchmarks", "teaching/start_learner.py")
+TYPESCRIPT = "typescript@>=5.8 <8"  # both ends tried
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,15 +29,30 @@ def main(arguments: Sequence[str]) -> int:
             "dead code": ["vulture", *PATHS, *write_cells(Path(folder), "code", "py")],
             "spelling": ["codespell_lib", ".", *write_cells(Path(folder), "markdown", "md")],
         }
-        failed = [name for name, command in checks.items() if not passes(command)]
-    for name in checks:
-        print(f"{'✗' if name in failed else '✓'} {name}")
-    return int(bool(failed))
+        found = {name: passes(sys.executable, "-m", *command) for name, command in checks.items()}
+    compiler = typescript()
+    if compiler is None:
+        print("– types of the JavaScript: not looked at, there is no npm")
+    else:
+        found["types of the JavaScript"] = passes(compiler, "-p", "vae_lessons/living/jsconfig.json")
+    for name, is_well in found.items():
+        print(f"{'✓' if is_well else '✗'} {name}")
+    return int(not all(found.values()))
 
 
-def passes(command: Sequence[str]) -> bool:
-    """Run a tool of this environment in the project's folder; what it finds is printed."""
-    return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=False).returncode == 0
+def passes(*command: str) -> bool:
+    """Run a tool in the project's folder; what it finds is printed."""
+    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+
+
+def typescript() -> str | None:
+    """TypeScript's compiler, fetched if need be; None where there is no npm."""
+    folder, npm = ROOT / "build/typescript", shutil.which("npm")
+    program = folder / "node_modules/.bin/tsc"
+    if not program.exists() and npm:
+        install = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), TYPESCRIPT]
+        subprocess.run(install, cwd=ROOT, check=True)
+    return str(program) if program.exists() else None
 
 
 def write_cells(folder: Path, kind: str, suffix: str) -> list[str]:
