@@ -77,12 +77,13 @@ export class Pad {
     /** @type {Point[][]} */
     this.strokes = [];
     this.pen = { x: 0.5, y: 0.5 };
-    this.isDown = false;
+    this.isDown = false;  // the pen that the keys move
+    this.hand = -1;  // the pointer that draws, none below 0
     canvas.addEventListener("pointerdown", event => this.begin(event));
     canvas.addEventListener("pointermove", event => this.follow(event));
-    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, event => {
-      if (/** @type {PointerEvent} */ (event).isPrimary) this.lift();
-    });
+    for (const name of /** @type {const} */ (["pointerup", "pointercancel"])) {
+      canvas.addEventListener(name, event => event.pointerId === this.hand && this.lift());
+    }
     canvas.addEventListener("keydown", event => this.key(event));
     for (const name of ["focus", "blur"]) canvas.addEventListener(name, () => this.draw());
   }
@@ -96,20 +97,22 @@ export class Pad {
 
   lift() {
     this.isDown = false;
+    this.hand = -1;
   }
 
   /** @param {PointerEvent} event */
   begin(event) {
-    if (!event.isPrimary || event.button !== 0) return;  // one hand draws
+    if (this.hand >= 0 || event.button !== 0) return;  // one hand draws
     this.canvas.setPointerCapture(event.pointerId);
-    this.isDown = true;
+    this.lift();
+    this.hand = event.pointerId;
     this.strokes.push([]);
     this.add(this.placeOf(event));
   }
 
   /** @param {PointerEvent} event */
   follow(event) {
-    if (!this.isDown || !this.canvas.hasPointerCapture(event.pointerId)) return;
+    if (event.pointerId !== this.hand) return;
     const events = event.getCoalescedEvents?.() ?? [];
     for (const each of events.length ? events : [event]) this.add(this.placeOf(each));
   }
