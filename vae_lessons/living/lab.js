@@ -115,8 +115,8 @@ export class Lab {
   /** As PyTorch's layers begin: uniform within ±1/√(number of inputs). @returns {Parameters} */
   untrained() {
     const { nPixels: D, nLatents: K } = this;
-    const uniform = (/** @type {number} */ size, /** @type {number} */ nIn) =>
-      Float64Array.from({ length: size }, () => (2 * this.random.uniform() - 1) / Math.sqrt(nIn));
+    const uniform = (/** @type {number} */ size, /** @type {number} */ nInputs) =>
+      Float64Array.from({ length: size }, () => (2 * this.random.uniform() - 1) / Math.sqrt(nInputs));
     return { A: uniform(K * D, D), a: uniform(K, D), logSigma: new Float64Array(K), W: uniform(D * K, K), b: uniform(D, K) };
   }
 

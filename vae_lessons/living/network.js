@@ -32,10 +32,10 @@ class Layer {
 
   /** @param {ArrayLike<number>} x @param {boolean} relu @returns {Float64Array} */
   apply(x, relu = false) {
-    const { weight, bias, out } = this, nIn = weight.length / bias.length;
+    const { weight, bias, out } = this, nInputs = weight.length / bias.length;
     for (let i = 0, at = 0; i < bias.length; i += 1) {
       let total = bias[i];
-      for (let j = 0; j < nIn; j += 1, at += 1) total += weight[at] * x[j];
+      for (let j = 0; j < nInputs; j += 1, at += 1) total += weight[at] * x[j];
       out[i] = relu ? Math.max(total, 0) : total;
     }
     return out;

@@ -57,7 +57,7 @@ class LivingPage(Pictured):
         return draw_image(fig), "A page to play with: the water, a digit of your own, its code, dreams, training."
 
 
-def show_living(models: Sweep, x: Tensor, noise_var: float) -> LivingPage:
+def show_living(models: Sweep, x: Tensor, noise_var: float) -> None:
     """Show the page with the models of a sweep, which then live in the browser: no kernel is asked.
 
     Args:
@@ -69,6 +69,4 @@ def show_living(models: Sweep, x: Tensor, noise_var: float) -> LivingPage:
         TypeError, ValueError: other models or images; see `packing.packed`.
     """
     numbers, weights = packed(models, x, noise_var)
-    page = LivingPage(numbers, weights, in_sixteenths(x))
-    display(page)
-    return page
+    display(LivingPage(numbers, weights, in_sixteenths(x)))
