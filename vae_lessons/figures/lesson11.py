@@ -33,7 +33,7 @@ def plot_gaps(
             ax.errorbar(T, mean, 2 * error, fmt="o", color=colour, markersize=5)
     ax.set(xscale="log", yscale="log", xlabel="T, number of latents", ylabel="gap [nats per digit]")
     plain_ticks(ax.xaxis, (1, 10, 100, 1000))
-    plain_ticks(ax.yaxis, (0.1, 1, 10, 100, 1000))
+    plain_ticks(ax.yaxis, (1, 10, 100, 1000))
     ax.legend(loc="upper right")
 
 
