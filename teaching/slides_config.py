@@ -5,7 +5,9 @@ Code that draws a picture is hidden, since both do not fit on one slide; other c
 """
 
 import re
+from base64 import b64encode
 from copy import deepcopy
+from importlib.resources import files
 
 from nbformat import NotebookNode
 
@@ -20,6 +22,11 @@ document.querySelector(".reveal").addEventListener("keydown", event => {
 </script>"""
 
 
+# The page that lives needs anywidget's own script, which the slides would take from the network.
+SCRIPT = b64encode((files("anywidget") / "nbextension/index.js").read_bytes()).decode()
+ANYWIDGET = f'<script>requirejs.config({{paths: {{anywidget: "data:text/javascript;base64,{SCRIPT}"}}}})</script>'
+
+
 def clear_slides(notebook: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
     """Begin a slide where a heading stands, show pictures without their code, and leave sliders their keys."""
     notebook.cells = [part for cell in notebook.cells for part in parts(cell)]
@@ -27,7 +34,7 @@ def clear_slides(notebook: NotebookNode, resources: dict) -> tuple[NotebookNode,
         if any("image/png" in output.get("data", {}) for output in cell.get("outputs", ())):
             cell.metadata.transient = {"remove_source": True}
     title = next(cell for cell in notebook.cells if place(cell) != "skip")
-    title.source += f"\n\n{KEYS_OF_SLIDERS}"
+    title.source += f"\n\n{KEYS_OF_SLIDERS}\n\n{ANYWIDGET}"
     return notebook, resources
 
 
