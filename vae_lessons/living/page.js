@@ -66,7 +66,7 @@ export class Page {
     this.recipes = new Recipes(numbers, lessons, level => this.glideTo(level));
     this.status = make("p", { class: "unseen", role: "status" });
     /** @type {Float64Array} */
-    this.x = this.digit.examples[3];
+    this.x = this.digit.examples[3] ?? this.digit.examples[0];
     /** @type {import("./network.js").Code | null} the code of x, once it is known */
     this.code = null;
     /** @type {Float64Array} */

@@ -61,7 +61,7 @@ def show_living(models: Sweep, x: Tensor, noise_var: float) -> None:
     """Show the page with the models of a sweep, which then live in the browser: no kernel is asked.
 
     Args:
-        models: reference VAEs of 8 × 8 pixels.
+        models: reference VAEs with 8 latents of images of 8 × 8 pixels.
         x: (N, 64), what they were trained on, in sixteenths.
         noise_var: σ_x² > 0 in training.
 
@@ -69,4 +69,6 @@ def show_living(models: Sweep, x: Tensor, noise_var: float) -> None:
         TypeError, ValueError: other models or images; see `packing.packed`.
     """
     numbers, weights = packed(models, x, noise_var)
+    if numbers["sizes"]["nLatents"] != 8:  # as the page's words have it
+        raise ValueError(f"models must have 8 latents, got {numbers['sizes']['nLatents']}")
     display(LivingPage(numbers, weights, in_sixteenths(x)))
