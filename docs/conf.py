@@ -23,6 +23,7 @@ default_role = "code"
 add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_preserve_defaults = True  # as they are written: nn.Linear, and not <class '…'>
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 locale_dirs = [str(HERE / "locale")]

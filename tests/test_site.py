@@ -290,6 +290,8 @@ def test_addresses_come_from_the_remote_or_are_left_out(remote, address, reposit
     given = links.from_remote(remote, "https://example.org/vae")
     assert given == ("https://example.org/vae/", repository) and given.path == "/vae/"
     assert repository in given.report and repository in given.colab
+    report = f"https://github.com/{repository}/issues/new?title=lessons/03_elbo.html%3A%20"
+    assert given.report_page("lessons/03_elbo.html") == (report if repository else "")
 
 
 def test_colab_gets_the_package_alone_and_only_where_it_can_be_fetched(tmp_path):
@@ -314,10 +316,17 @@ def test_a_sitemap_has_the_pages_that_are_looked_for(tmp_path):
 def test_the_search_finds_parts_with_their_headings_and_leaves_out_scripts_and_forms():
     page = """<nav>menu</nav><article><section id="top"><h1>Page<a class="headerlink" href="#top">¶</a></h1><p>One 后验</p>
     <script>{"x": 1}</script><form>Check</form><img alt="a blur"><section id="sub"><h2>Part</h2><p>Two</p>
+    <dl><dt class="sig" id="vae_lessons.model.VAE.encode">encode(x: Tensor) → Tensor</dt><dd>Three</dd></dl>
     </section></section></article><footer>end</footer>"""
     assert list(search.entries("p.html", page)) == [
         {"url": "p.html#top", "page": "Page", "heading": "Page", "text": "One 后验 a blur"},
         {"url": "p.html#sub", "page": "Page", "heading": "Part", "text": "Two"},
+        {
+            "url": "p.html#vae_lessons.model.VAE.encode",
+            "page": "Page",
+            "heading": "VAE.encode",
+            "text": "encode(x: Tensor) → Tensor Three",
+        },
     ]
 
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import html
 import random
 import re
-import threading
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from browser import chromium
 from frames import Output, course, stored
-from playwright.sync_api import Browser, Locator, Page, expect
-from test_browser import unpack
+from playwright.sync_api import Locator, expect
+from reader import ADDRESS, DESKTOP, PHONE, Site, Visit, served, visiting
 
 from vae_lessons.exercises import NUMBERS, lesson
 from vae_lessons.exercises.judging import Status, judge
@@ -22,16 +19,6 @@ from vae_lessons.packages import ROOT
 
 pytestmark = pytest.mark.browser
 
-ADDRESS = "https://example.org/course/"
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-# Equations are KaTeX's own markup, thousands of elements on some pages: they are looked through on one page.
-AXE = """async ([rules, excluded]) => {
-    const options = {resultTypes: ["violations"], ...(rules ? {runOnly: rules} : {})};
-    const {violations} = await axe.run({exclude: excluded}, options);
-    return violations.filter(({impact}) => impact === "serious" || impact === "critical")
-        .map(({id, nodes}) => `${id}: ${nodes[0].html.slice(0, 150)} (${nodes.length})`);
-}"""
-EQUATIONS = [[".katex"]]
 CONTENT = """() => ({
     sideways: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     mute: [...document.images].filter(image => !image.alt.trim()).map(image => image.src),
@@ -40,62 +27,16 @@ CONTENT = """() => ({
 })"""
 
 
-class Site(NamedTuple):
-    """The built book, and where it is served; the browser that reads it has no other network."""
-
-    folder: Path
-    address: str
-    browser: Browser
-
-    def pages(self) -> list[str]:
-        return sorted(path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*.html"))
-
-
 @pytest.fixture(name="site", scope="module")
 def site_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Built once from this checkout's sources, into a folder of its own."""
-    pytest.importorskip("myst_nb", reason="Sphinx and MyST-NB are not installed; `python3 -m vae_lessons site` does it")
-    from book import command, serve
-
-    root = tmp_path_factory.mktemp("clone")
-    for name in ("docs", "notebooks", "teaching", "vae_lessons", "CITATION.cff"):
-        (root / name).symlink_to(ROOT / name)
-    with chromium() as browser:
-        command.build(root, ADDRESS)
-        with serve.server(root / "site", top="/course/") as running:
-            threading.Thread(target=running.serve_forever, daemon=True).start()
-            yield Site(root / "site", f"http://127.0.0.1:{running.server_address[1]}/course/", browser)
-            running.shutdown()
-
-
-class Visit:
-    """One page of the browser, and what it asked for and complained about."""
-
-    def __init__(self, site: Site, **options: Any) -> None:
-        self.site, self.outside, self.complaints = site, [], []
-        self.context = site.browser.new_context(viewport=DESKTOP, reduced_motion="reduce", **options)
-        self.page = self.context.new_page()
-        self.page.on("request", self._note)
-        self.page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    def _note(self, request: Any) -> None:
-        if not request.url.startswith((self.site.address, "data:", "blob:")):
-            self.outside.append(request.url)
-
-    def open(self, name: str) -> Page:
-        self.page.goto(self.site.address + name)
-        self.page.wait_for_function("() => !document.querySelector('.math:not(.set)')")
-        return self.page
+    with served(tmp_path_factory.getbasetemp()) as site:
+        yield site
 
 
 @pytest.fixture(name="visit")
 def visit_fixture(site: Site) -> Iterator[Visit]:
-    """A page; the test fails if it asked anything of the outside, or left anything in its console."""
-    visit = Visit(site)
-    yield visit
-    visit.context.close()
-    assert not visit.outside and not visit.complaints, (visit.outside, visit.complaints)
+    with visiting(site) as visit:
+        yield visit
 
 
 def test_every_page_is_whole_on_a_desk_and_on_a_phone(site: Site, visit: Visit) -> None:
@@ -106,19 +47,6 @@ def test_every_page_is_whole_on_a_desk_and_on_a_phone(site: Site, visit: Visit) 
         for size in (DESKTOP, PHONE):
             page.set_viewport_size(size)
             assert page.evaluate(CONTENT) == {"sideways": 0, "mute": [], "unset": 0, "dead": []}, (name, size)
-
-
-def test_no_page_has_a_serious_or_critical_violation_in_either_theme(site: Site, visit: Visit, tmp_path: Path) -> None:
-    axe = tmp_path / unpack("axe-core@4.14.1", tmp_path) / "axe.min.js"
-    found = []
-    for name in site.pages():
-        page = visit.open(name)
-        page.add_script_tag(path=axe)
-        excluded = [] if name == "lessons/03_elbo.html" else EQUATIONS
-        for theme, rules in {"light": None, "dark": ["color-contrast"]}.items():  # a theme changes colours alone
-            page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
-            found += [f"{name}, {theme}: {violation}" for violation in page.evaluate(AXE, [rules, excluded])]
-    assert not found, "\n".join(found)
 
 
 def test_every_link_inside_the_book_leads_to_a_page_and_a_place_in_it(site: Site) -> None:
@@ -345,7 +273,7 @@ def test_hints_and_the_solution_open(visit: Visit) -> None:
         ("后验坍塌", "Words and symbols"),
         ("坍塌", "Words and symbols"),
         ("free bits", "08 ·"),
-        ("kl_to_standard", "gaussian"),
+        ("kl_to_standard", "gaussian · kl_to_standard"),
     ],
 )
 def test_the_search_finds_english_chinese_and_code(visit: Visit, query: str, found: str) -> None:
@@ -362,6 +290,38 @@ def test_the_glossary_says_which_words_are_chinese(visit: Visit) -> None:
     assert len(cells) > 20 and "证据下界" in cells
 
 
+def test_parts_below_the_screen_are_laid_out_soon_and_printed_at_once(visit: Visit) -> None:
+    """They wait for those on the screen; what comes with a link to a part, or goes to a printer, does not wait."""
+    page = visit.open("lessons/03_elbo.html")
+    laid_out = """() => [...document.querySelectorAll("article > section > section")]
+        .every(part => getComputedStyle(part).contentVisibility === "visible")"""
+    page.wait_for_function(laid_out)
+    page.goto("about:blank")
+    page.goto(f"{visit.site.address}lessons/03_elbo.html#summary")
+    assert page.evaluate(laid_out)
+    expect(page.locator("#summary h2")).to_be_in_viewport()
+    page.emulate_media(media="print")
+    page.locator("details", has_text="Hint 2 of 3").first.evaluate("box => { box.open = true }")
+    expect(page.locator("details:visible")).to_have_count(1)  # a page prints what its reader has opened
+    expect(page.locator(".bar:visible, .tools:visible, .headerlink:visible")).to_have_count(0)
+
+
+def test_an_equation_has_a_place_that_a_link_leads_to(visit: Visit) -> None:
+    page = visit.open("lessons/03_elbo.html")
+    equation = page.locator(".equation").nth(2)
+    equation.hover()
+    equation.get_by_title("Link to this equation").click()
+    expect(page).to_have_url(re.compile("#equation-3$"))
+    expect(equation.locator(".katex")).to_be_in_viewport()
+
+
+def test_signatures_name_types_as_a_reader_knows_them(site: Site) -> None:
+    text = (site.folder / "api/spectrum.html").read_text(encoding="utf-8")
+    assert ">ArrayLike<" in text
+    for path in (site.folder / "api").glob("*.html"):
+        assert not re.search(r"_SupportsArray|&lt;class|~\w+\.", path.read_text(encoding="utf-8")), path.name
+
+
 def test_lessons_are_read_one_after_the_other(visit: Visit) -> None:
     page = visit.open("index.html")
     for name in course():
@@ -369,6 +329,7 @@ def test_lessons_are_read_one_after_the_other(visit: Visit) -> None:
         expect(page).to_have_url(re.compile(rf"/lessons/{name}\.html$"))
     page.locator(".turn .prev").click()
     expect(page).to_have_url(re.compile(rf"/lessons/{course()[-2]}\.html$"))
+    expect(visit.open("errata.html").locator(".turn .prev")).to_have_text("← Reference")
 
 
 def test_the_theme_the_menu_and_the_copy_button(visit: Visit) -> None:
@@ -381,6 +342,8 @@ def test_the_theme_the_menu_and_the_copy_button(visit: Visit) -> None:
     page.get_by_role("button", name="Copy").first.click()
     code = page.locator(".cell_input pre").first.text_content()
     assert page.evaluate("navigator.clipboard.readText()").strip() == code.strip()
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("searchbox")).to_be_focused()
     page.locator("#summary").scroll_into_view_if_needed()
     expect(page.locator(".here a[aria-current]")).to_have_count(1)
     page.set_viewport_size(PHONE)

@@ -126,10 +126,11 @@ def kl_estimators(log_ratios: Tensor) -> dict[str, Tensor]:
 
     Returns:
         For each name a Tensor (...), in nats:
-        "k1": the log-ratio: unbiased, either sign.
-        "k2": half its square: biased, never negative.
-        "k3": r − 1 − log r with r = p/q: unbiased, never negative, but of infinite variance
-            for Gaussians with sigma² ≤ ½.
+
+        - "k1": the log-ratio: unbiased, either sign.
+        - "k2": half its square: biased, never negative.
+        - "k3": r − 1 − log r with r = p/q: unbiased, never negative, but of infinite variance
+          for Gaussians with sigma² ≤ ½.
 
     Raises:
         TypeError, ValueError: not floating point, empty, NaN or infinite.

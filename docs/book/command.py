@@ -108,7 +108,9 @@ def sphinx(root: Path, work: Path, builder: str, where: Published) -> None:
     said = log.read_text(encoding="utf-8") if log.exists() else run.stderr
     serious = [line for line in said.splitlines() if SERIOUS.search(line) and "docstring of" not in line]
     if run.returncode != 0 or serious:
-        reason = serious[0] if serious else (run.stderr.strip().splitlines() or ["no output"])[-1]
+        lines = run.stderr.strip().splitlines() or ["no output"]
+        errors = [line for line in lines if re.search(r"(?:Error|exception): ", line)]
+        reason = (serious or errors or lines[-1:])[0].strip()
         raise BookError(f"Sphinx: {reason.replace(str(work / 'source') + os.sep, '')} (all of it is in {log})")
 
 

@@ -8,7 +8,10 @@ from html import escape
 from typing import Any
 
 from docutils import nodes
+from numpy.typing import ArrayLike
 from sphinx.application import Sphinx
+from sphinx.locale import _
+from sphinx.util.typing import stringify_annotation
 
 from book.links import Published
 from book.search import SearchIndex
@@ -18,6 +21,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_html_math_renderer("katex", (inline_math, None), (block_math, None))
     app.connect("builder-inited", without_own_search)
     app.connect("autodoc-process-docstring", escape_bars, priority=100)
+    app.connect("autodoc-process-signature", name_arrays)
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("html-page-context", complete_context)
     app.connect("build-finished", write_index)
@@ -30,7 +34,12 @@ def inline_math(translator: Any, node: nodes.math) -> None:
 
 
 def block_math(translator: Any, node: nodes.math_block) -> None:
-    translator.body.append(f'<div class="math block">{escape(node.astext())}</div>\n')
+    """With a place of its own, so that somebody can send a link to it; numbered as they stand on the page."""
+    number = translator.equations = getattr(translator, "equations", 0) + 1
+    link = f'<a class="headerlink" href="#equation-{number}" title="{_("Link to this equation")}">¶</a>'
+    translator.body.append(
+        f'<div class="equation" id="equation-{number}">{link}<div class="math block">{escape(node.astext())}</div></div>\n'
+    )
     raise nodes.SkipNode
 
 
@@ -48,6 +57,12 @@ def _escape(piece: str, number: int) -> str:
     return piece if number % 2 else piece.replace("|", "\\|")
 
 
+def name_arrays(app: Sphinx, what: str, name: str, value: Any, options: Any, *signature: str | None) -> Any:
+    """NumPy's `ArrayLike` is a union of a dozen types, which Python writes out in full."""
+    written = stringify_annotation(ArrayLike, "smart")
+    return tuple(part and part.replace(written, "ArrayLike") for part in signature)
+
+
 def skip_fields(app: Sphinx, what: str, name: str, value: Any, skip: bool, options: Any) -> bool | None:
     """A named tuple's fields are told by its docstring, under "Attributes"."""
     return True if type(value).__name__ == "_tuplegetter" else None
@@ -56,7 +71,7 @@ def skip_fields(app: Sphinx, what: str, name: str, value: Any, skip: bool, optio
 def complete_context(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """What `theme/layout.html` asks for."""
     body = tidy(context.get("body", ""))
-    folder, _, name = page.rpartition("/")
+    folder, name = page.rpartition("/")[::2]
     published = Published(os.environ.get("BOOK_ADDRESS", ""), os.environ.get("BOOK_REPOSITORY", ""))
     top = published.path if page == "404" else ""  # that one is shown at any depth: its links begin at the top
     context |= {
@@ -72,7 +87,10 @@ def complete_context(app: Sphinx, page: str, template: str, context: dict[str, A
         "has_exercise": 'class="exercise"' in body,
         "is_deck": folder == "slides",
         "lesson": name if folder == "lessons" else "",
+        "report": published.report_page(f"{page}.html"),
     }
+    if not page.startswith("api/") and (context.get("prev") or {}).get("link", "").startswith("api/"):
+        context["prev"] = {"link": "api/index.html", "title": _("Reference")}  # and not its last module
     if top:
         context["pathto"] = from_top(context["pathto"], top)
 

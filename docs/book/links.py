@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 
 class Published(NamedTuple):
@@ -39,6 +39,11 @@ class Published(NamedTuple):
             "# (Notebook 00 then calls some of them untested: all claims hold with those of August 2026.)\n"
             f'%pip install --quiet --no-deps "vae_lessons @ git+https://github.com/{self.repository}"'
         )
+
+    def report_page(self, page: str) -> str:
+        """The address that begins a report on this page; empty where there is no repository to write to."""
+        title = quote(f"{page}: ")
+        return f"https://github.com/{self.repository}/issues/new?title={title}" if self.repository else ""
 
     @property
     def report(self) -> str:

@@ -40,7 +40,10 @@ class Parts(HTMLParser):
         elif self.silent and (tag in SILENT or tag == "a"):
             self.silent -= 1
         elif self.heading is not None and tag in ("h1", "h2", "h3", "dt"):
-            self.parts.append((self.section, " ".join("".join(self.heading).split()), []))
+            text = " ".join("".join(self.heading).split())
+            # A function is found by its name, vae_lessons.module.name; its types are text like any other.
+            part = (self.section.split(".", 2)[-1], [text]) if tag == "dt" else (text, [])
+            self.parts.append((self.section, *part))
             self.heading = None
 
     def handle_data(self, data: str) -> None:

@@ -45,6 +45,12 @@ menu.addEventListener("click", () => {
   menu.setAttribute("aria-expanded", String(contents.classList.toggle("open")));
 });
 
+addEventListener("keydown", event => {
+  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "k") return;
+  event.preventDefault();
+  document.querySelector(".bar input").select();
+});
+
 document.getElementById("theme").addEventListener("click", () => {
   const { dataset } = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";

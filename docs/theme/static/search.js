@@ -18,8 +18,8 @@ async function search() {
   results.replaceChildren(count, ...hits.slice(0, 60).map(hit => entry(hit, words, root)));
 }
 
-// A word in a heading counts as ten in the text; every word has to be there.
-function score({ page, heading, text }, words) {
+// A word in a heading counts as ten in the text; every word has to be there. Lessons come before the reference.
+function score({ url, page, heading, text }, words) {
   const [title, body] = [fold(`${page} ${heading}`), fold(text)];
   let sum = 0;
   for (const word of words) {
@@ -27,7 +27,7 @@ function score({ page, heading, text }, words) {
     if (!found) return 0;
     sum += found;
   }
-  return sum;
+  return url.startsWith("api/") ? sum / 10 : sum;
 }
 
 function entry({ url, page, heading, text }, words, root) {
