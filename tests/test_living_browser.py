@@ -333,10 +333,13 @@ def test_the_water_is_dragged_by_mouse(visit: Visit) -> None:
         assert state["noiseVar"] == 0.5
         check_all(visit)
     mouse.move(x, y + 300)
-    assert 0 < visit.state()["beta"] < 0.031
+    lowest = visit.ends("BETA")[0]
+    assert visit.state()["beta"] == lowest
     mouse.up()
-    mouse.move(x, y)
-    assert visit.state()["beta"] < 0.031, "let go of"
+    x, bottom, _ = surface(visit)
+    for to in (bottom + 5, bottom - 15, y):
+        mouse.move(x, to)
+        assert visit.state()["beta"] == lowest, "let go of"
     check_all(visit)
 
 
