@@ -74,7 +74,7 @@ class Visit:
 
     def open(self, name: str) -> Page:
         self.page.goto(self.site.address + name)
-        self.page.wait_for_function("() => !document.querySelector('.math:not(.set)')")
+        self.page.wait_for_selector("html.ready")  # all equations are set, and all parts laid out
         return self.page
 
 

@@ -20,7 +20,10 @@ const finishLater = () => {
   const start = performance.now();
   typesetWhile(() => performance.now() - start < 12);
   if (!waiting.length && folded.length) unfold(folded.shift());
-  if (waiting.length || folded.length) later(finishLater); else { scrolling(); mark(); }
+  if (waiting.length || folded.length) { later(finishLater); return; }
+  scrolling();
+  mark();
+  document.documentElement.classList.add("ready");
 };
 
 // What is wider than the page scrolls by itself; the keyboard has to reach it.
