@@ -291,6 +291,8 @@ def test_addresses_come_from_the_remote_or_are_left_out(remote, address, reposit
     assert given == ("https://example.org/vae/", repository) and given.path == "/vae/"
     assert repository in given.report and repository in given.colab
     report = f"https://github.com/{repository}/issues/new?title=lessons/03_elbo.html%3A%20"
+    folder = repository.rpartition("/")[2]
+    assert given.clone == (f"git clone https://github.com/{repository}\ncd {folder}\n" if repository else "")
     assert given.report_page("lessons/03_elbo.html") == (report if repository else "")
 
 

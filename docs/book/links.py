@@ -32,6 +32,12 @@ class Published(NamedTuple):
         return folder if self.repository else ""
 
     @property
+    def clone(self) -> str:
+        """The commands that bring the project and go there; empty where its address is not known."""
+        folder = self.repository.rpartition("/")[2]
+        return f"git clone https://github.com/{self.repository}\ncd {folder}\n" if self.repository else ""
+
+    @property
     def colab_cell(self) -> str:
         """What a notebook begins with in Colab: the package alone, so that Colab's own versions stay as they are."""
         return (

@@ -89,6 +89,7 @@ def write_pages(root: Path, lessons: Sequence[Lesson], source: Path, extra: Path
         "symbols": part(lessons[0], "Words and symbols"),
         "slides": "\n".join(f"- [{lesson.title}](slides/{lesson.name}.ipynb)" for lesson in lessons),
         "report": where.report,
+        "clone": where.clone,
         "citation": citation((root / "CITATION.cff").read_text(encoding="utf-8")),
     }
     for path in sorted((root / "docs/pages").glob("*.md")):
