@@ -361,9 +361,6 @@ class Finger:
         self("End")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="touch-action has no effect on an SVG rect: the browser scrolls and cancels the drag"
-)
 def test_the_water_is_dragged_by_a_finger_and_the_page_stays(phone: Visit) -> None:
     x, y, level_at = surface(phone)
     before = phone.page.evaluate("scrollY")
@@ -707,7 +704,6 @@ def test_the_water_glides_there_for_those_who_like_motion(site: Site) -> None:
     assert not visit.outside and not visit.complaints
 
 
-@pytest.mark.xfail(strict=True, reason="the glide goes on, and overrules the hand")
 def test_a_hand_stops_the_glide(site: Site) -> None:
     visit = Visit(site, reduced_motion="no-preference")
     page = visit.open()
@@ -754,14 +750,19 @@ def test_a_loss_of_ones_own(visit: Visit) -> None:
         (["784", "20", "128"], ["mean", "mean"], ["1", "1"]),
         (["64", "8", "32"], ["sum", "sum_mean"], ["0.5", "3"]),
     ]
-    cases += [(["3072", "128", "100"], ["sum_mean", "mean"], ["2", "1e-3"])]
+    cases += [(["784", "20", "128"], ["mean", "sum_mean"], ["1", "1"])]  # 392, beyond σ_x² = 100 and within β = 5
+    cases += [(["3072", "128", "100"], ["sum_mean", "mean"], ["2", "1e-3"])]  # beyond both
     for sizes, reductions, weights in cases:
         fill(visit, sizes, reductions, weights)
         level = implied_objective(Recipe(*reductions, *map(float, weights)), *map(int, sizes)).level
         expect(said).to_contain_text(f"βσₓ² = {figures(level)}, in squared units of your pixels")
+        if level < 1e-5:
+            expect(said).to_contain_text("The water here does not go so far.")
+            expect(use).to_be_disabled()
+            continue
         use.click()
         state = visit.state()
-        assert state["beta"] * state["noiseVar"] == pytest.approx(min(100, max(5e-4, level)))
+        assert state["beta"] * state["noiseVar"] == pytest.approx(level)
         check_all(visit)
     before = visit.state()
     good = ["64", "8", "32", "1", "1"]
@@ -830,9 +831,6 @@ def test_a_model_trains_here_for_those_who_like_little_motion(visit: Visit) -> N
     assert trained_here(visit)[0] >= 150
 
 
-@pytest.mark.xfail(
-    strict=True, reason="paused and started again before the next picture, the old loop runs on beside the new one"
-)
 def test_whoever_plays_with_the_button_trains_no_faster(visit: Visit) -> None:
     """One call of `turn` at a time, however often it was paused and started."""
     visit.page.get_by_role("button", name="train", exact=True).click()
@@ -840,7 +838,7 @@ def test_whoever_plays_with_the_button_trains_no_faster(visit: Visit) -> None:
     run = """async () => {
         const {trainer} = document.querySelector("[data-living]").page, {turn} = trainer;
         let turns = 0;
-        trainer.turn = () => { turns += 1; turn.call(trainer); };
+        trainer.turn = run => { turns += 1; turn.call(trainer, run); };
         const counted = async () => {
             turns = 0;
             await new Promise(done => setTimeout(done, 900));
@@ -881,7 +879,8 @@ def test_predict_move_and_read(visit: Visit) -> None:
     expect(prompt).to_contain_text(f"Read. At 0.50, {right} direction")
     expect(prompt).to_contain_text("above the water; you said 5.")
     page.keyboard.press("Home")
-    expect(prompt).to_contain_text(f"Read. At {figures(0.5 * low)}, 8 directions stand")
+    visit.rest()
+    expect(prompt).to_contain_text(f"Read. At 0.50, {right} direction")
     prompt.get_by_role("button", name="ask again").click()
     expect(prompt).to_contain_text("Predict.")
     expect(prompt.get_by_role("button")).to_have_count(9)

@@ -118,6 +118,8 @@ export class WaterChart extends Chart {
       band,
     };
     this.root.append(band);  // above all others, to be taken hold of
+    // A finger on the water moves it and not the page: touch-action does nothing for a part of a picture.
+    band.addEventListener("touchstart", event => event.preventDefault(), { passive: false });
     band.addEventListener("pointerdown", event => band.setPointerCapture(event.pointerId));
     band.addEventListener("pointermove", event => band.hasPointerCapture(event.pointerId) && this.drag(event));
   }

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from vae_lessons.checks import check_number, check_tensor, check_type
 from vae_lessons.model import VAE, LatentGaussian
@@ -37,6 +37,8 @@ def packed(models: Sweep, x: Tensor, noise_var: float) -> tuple[dict[str, Any], 
     """
     check_type("models", models, Sweep)
     check_type("models.stack", models.stack, VAE)
+    check_type("the last layer of models.stack", getattr(models.stack.decoder, "output", None), nn.Identity)
+    _check_weights(models.stack)
     sixteenths = in_sixteenths(x)
     noise_var = check_number("noise_var", noise_var, above=0)
     order = models.betas.argsort().tolist()
@@ -87,11 +89,15 @@ def _rounded(model: LatentGaussian, x: Tensor) -> NDArray[np.float16]:
             state[name] = value[order]
         elif name == "decoder.linear1.weight":
             state[name] = value[:, order]
-    weights = torch.cat([value.flatten() for value in state.values()])
+    return torch.cat([value.flatten() for value in state.values()]).numpy().astype(np.float16)
+
+
+def _check_weights(stack: LatentGaussian) -> None:
+    """Raise unless 16-bit floats can hold all of them."""
     largest = float(np.finfo(np.float16).max)
-    if not (weights.abs() <= largest).all():  # NaN is not, either
-        raise ValueError(f"models must have weights of at most {largest:g}, got {weights.abs().max():g}")
-    return weights.numpy().astype(np.float16)
+    weights = torch.cat([value.flatten() for value in stack.state_dict().values()]).abs()
+    if not (weights <= largest).all():  # NaN is not, either
+        raise ValueError(f"models must have weights of at most {largest:g}, got {weights.max():g}")
 
 
 def _row(models: Sweep, number: int, halves: NDArray[np.float16], x: Tensor, noise_var: float) -> dict[str, Any]:

@@ -56,7 +56,7 @@ export class Page {
     /** @type {Network | null} */
     this.network = null;
     this.prompt = new Prompt(nLatents, ask);
-    this.water = new Water(numbers, lessons, values => this.set(values));
+    this.water = new Water(numbers, lessons, values => this.move(values));
     this.readings = new Readings(numbers, lessons);
     this.kl = new Kl(numbers, lessons);
     this.trainer = new Trainer(numbers, lessons, source.digits, () => this, ask);
@@ -64,6 +64,7 @@ export class Page {
     this.latents = new Latents(numbers, lessons, (k, z) => this.drag(k, z), isRandom => this.reset(isRandom));
     this.dreams = new Dreams(lessons, () => this.dream());
     this.recipes = new Recipes(numbers, lessons, level => this.glideTo(level));
+    this.isOther = true;  // whether the networks have something else to draw than before
     this.status = make("p", { class: "unseen", role: "status" });
     /** @type {Float64Array} */
     this.x = this.digit.examples[3] ?? this.digit.examples[0];
@@ -98,6 +99,13 @@ export class Page {
     return this.beta * this.noiseVar;
   }
 
+  /** A hand moves the water: no loss of a switch any more, and none on its way. @param {{ beta?: number, noiseVar?: number, level?: number }} values */
+  move(values) {
+    cancelAnimationFrame(this.gliding);
+    this.recipes.release();
+    this.set(values);
+  }
+
   /** Dragged water moves β. @param {{ beta?: number, noiseVar?: number, level?: number }} values */
   set({ beta = this.beta, noiseVar = this.noiseVar, level }) {
     this.noiseVar = within(noiseVar, NOISE);
@@ -105,14 +113,15 @@ export class Page {
     this.ask();
   }
 
-  /** A loss fixes the product alone: it is shown as β = 1 and σ_x² = level. @param {number} level */
+  /** A loss fixes the product alone: it is shown as β = 1 and σ_x² = level, as far as the slider goes. @param {number} level */
   glideTo(level) {
     const from = { beta: this.beta, noiseVar: this.noiseVar }, began = performance.now();
+    const noiseVar = within(level, NOISE), beta = level / noiseVar;
     const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
     cancelAnimationFrame(this.gliding);
     const move = () => {
       const share = isStill ? 1 : Math.min(1, (performance.now() - began) / GLIDE);
-      this.set({ beta: from.beta ** (1 - share), noiseVar: from.noiseVar ** (1 - share) * level ** share });
+      this.set({ beta: from.beta ** (1 - share) * beta ** share, noiseVar: from.noiseVar ** (1 - share) * noiseVar ** share });
       if (share < 1) this.gliding = requestAnimationFrame(move);
     };
     move();
@@ -128,6 +137,7 @@ export class Page {
   /** @param {number} k @param {number} z */
   drag(k, z) {
     this.z[k] = z;
+    this.isOther = true;
     this.ask();
   }
 
@@ -136,6 +146,7 @@ export class Page {
     if (!this.code) return;
     const { mu, logSigma } = this.code;
     this.z = mu.map((value, k) => value + (isRandom ? Math.exp(logSigma[k]) * this.random.normal() : 0));
+    this.isOther = true;
     this.ask();
   }
 
@@ -181,6 +192,8 @@ export class Page {
 
   /** @param {Network} network */
   drawNetwork(network) {
+    if (network === this.network && this.code && !this.isOther) return;
+    this.isOther = false;
     if (network !== this.network) {
       this.drawDreams(network);
       this.code = null;
@@ -208,7 +221,7 @@ export class Page {
       this.networks.set(index, new Network(await this.source.weights(index), this.source.numbers.sizes));
       this.ask();
     } catch (error) {
-      this.digit.fail(/** @type {Error} */ (error).message);
+      if (this.source.numbers.models[index] === this.view().trained) this.digit.fail(/** @type {Error} */ (error).message);
       setTimeout(() => this.waiting.delete(index), RETRY);  // the next move asks again
     }
   }

@@ -27,6 +27,7 @@ export class Prompt {
   /** @param {number} nLatents @param {() => void} asked called when the visitor wants to be asked anew */
   constructor(nLatents, asked) {
     this.guess = -1;
+    this.noiseVar = 0;  // at which it was asked
     this.isRead = false;
     this.text = make("span");
     const choices = Array.from({ length: nLatents + 1 }, (_, n) => button(String(n), () => this.take(n)));
@@ -45,9 +46,12 @@ export class Prompt {
 
   /** @param {View} view */
   draw({ beta, noiseVar, alive, level }) {
-    if (this.guess >= 0 && Math.abs(Math.log(beta)) < 0.03) this.isRead = true;
-    write(this.text, this.guess < 0 ? WORDS.predict(figures(noiseVar))
-      : this.isRead ? WORDS.read(this.guess, alive, figures(level)) : WORDS.move(this.guess));
+    if (this.guess < 0) this.noiseVar = noiseVar;
+    const isThere = [beta, noiseVar / this.noiseVar].every(ratio => Math.abs(Math.log(ratio)) < 0.03);
+    if (this.guess < 0) write(this.text, WORDS.predict(figures(noiseVar)));
+    else if (isThere) write(this.text, WORDS.read(this.guess, alive, figures(level)));
+    else if (!this.isRead) write(this.text, WORDS.move(this.guess, figures(this.noiseVar)));
+    this.isRead = this.guess >= 0 && (this.isRead || isThere);
     this.choices.hidden = this.guess >= 0;
     this.again.hidden = this.guess < 0;
   }
@@ -263,10 +267,20 @@ export class Recipes {
     write(this.text, WORDS.recipeSays(WORDS.recipe[name], figures(level), alive));
   }
 
-  /** @param {number} level @param {number} pressed which switch, −1 for none */
-  useLevel(level, pressed) {
+  /** No switch is pressed any more. */
+  release() {
+    if (this.switches.some(element => element.getAttribute("aria-pressed") === "true")) this.press(-1);
+  }
+
+  /** @param {number} pressed which switch, −1 for none */
+  press(pressed) {
     this.switches.forEach((element, number) => element.setAttribute("aria-pressed", String(number === pressed)));
     write(this.text, "");
+  }
+
+  /** @param {number} level @param {number} pressed which switch, −1 for none */
+  useLevel(level, pressed) {
+    this.press(pressed);
     this.used(level);
   }
 }
@@ -295,8 +309,9 @@ class OwnRecipe {
 
   say() {
     try {
-      write(this.text, WORDS.ownSays(figures(this.level())));
-      this.button.disabled = false;
+      const level = this.level();
+      this.button.disabled = level < BETA.low * NOISE.low || level > BETA.high * NOISE.high;
+      write(this.text, WORDS.ownSays(figures(level)) + (this.button.disabled ? ` ${WORDS.ownTooFar}` : ""));
     } catch (error) {
       write(this.text, `${/** @type {Error} */ (error).message}.`);
       this.button.disabled = true;

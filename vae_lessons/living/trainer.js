@@ -19,6 +19,8 @@ export class Trainer {
     this.objective = objective;
     this.ask = ask;
     this.isRunning = false;
+    this.run = 0;  // which press of the button trains
+    this.shownAt = 0;
     /** @type {Lab | null} */
     this.lab = null;
     this.start = button(WORDS.train, () => this.toggle());
@@ -31,11 +33,12 @@ export class Trainer {
   async toggle() {
     this.isRunning = !this.isRunning;
     write(this.start, this.isRunning ? WORDS.pause : WORDS.train);
-    if (!this.isRunning) return;
+    const run = (this.run += 1);  // what an earlier press set going ends
+    if (!this.isRunning) return this.ask();  // the last word, also where pictures are rare
     try {
       this.lab ??= await this.untrained();
       this.anew.disabled = false;
-      this.turn();
+      this.turn(run);
     } catch (error) {
       this.fail(/** @type {Error} */ (error));
     }
@@ -62,9 +65,9 @@ export class Trainer {
     write(this.text, WORDS.labFailed(error.message));
   }
 
-  /** As many steps as fit between two pictures. */
-  turn() {
-    if (!this.isRunning || !this.lab || !this.element.isConnected) return;
+  /** As many steps as fit between two pictures; with fewer pictures for those who asked for less motion. @param {number} run */
+  turn(run) {
+    if (run !== this.run || !this.isRunning || !this.lab || !this.element.isConnected) return;
     const end = performance.now() + TRAIN_FOR, { beta, noiseVar } = this.objective();
     try {
       do this.lab.step(beta, noiseVar);
@@ -72,9 +75,13 @@ export class Trainer {
     } catch (error) {
       this.fail(/** @type {Error} */ (error));
     }
-    this.ask();
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) setTimeout(() => this.turn(), CALM);
-    else requestAnimationFrame(() => this.turn());
+    const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if (!isCalm || end - this.shownAt > CALM) {
+      this.shownAt = end;
+      this.ask();
+    }
+    if (isCalm) setTimeout(() => this.turn(run));
+    else requestAnimationFrame(() => this.turn(run));
   }
 
   stop() {

@@ -27,7 +27,8 @@ export const WORDS = {
 
   predict: (/** @type {string} */ noise) => `Predict. With σₓ² = ${noise}, how many of the eight latents still stand above the water at β = 1?`,
   guess: "Your guess",
-  move: (/** @type {number} */ guess) => `Move. You say ${guess}. Now take β to 1: by its slider, or by the water itself.`,
+  move: (/** @type {number} */ guess, /** @type {string} */ noise) =>
+    `Move. You say ${guess}. Now take β to 1, by its slider or by the water itself, and leave σₓ² at ${noise}.`,
   read: (/** @type {number} */ guess, /** @type {number} */ alive, /** @type {string} */ level) =>
     `Read. At ${level}, ${counted(alive, "direction stands", "directions stand")} above the water; you said ${guess}. ` +
     "A latent lives while λᵢ > βσₓ², and pays ½ log(λᵢ/βσₓ²). Now draw a digit, and drag a latent that lives and one that drowned.",
@@ -103,6 +104,7 @@ export const WORDS = {
   fields: { nPixels: "pixels D", nLatents: "latents K", batch: "batch size", error: "squared error", errorWeight: "its weight", kl: "KL", klWeight: "its weight" },
   reductions: { mean: "mean", sum: "sum", sum_mean: "sum, then mean over the batch" },
   ownSays: (/** @type {string} */ level) => `βσₓ² = ${level}, in squared units of your pixels: as with β = 1 and a decoder of variance ${level}.`,
+  ownTooFar: "The water here does not go so far.",
   ownUse: "take the water there",
 
   says: (/** @type {string} */ beta, /** @type {string} */ level, /** @type {number} */ alive, /** @type {string} */ theory, /** @type {string} */ trained) =>
