@@ -159,6 +159,12 @@ def test_the_first_page_is_light_and_lives(site: Site, visit: Visit) -> None:
     expect(total).not_to_have_text(before)
 
 
+def test_the_living_page_of_a_lesson_comes_to_life_when_the_text_is_there(visit: Visit) -> None:
+    living = visit.open("lessons/07_kl_vanishing.html").locator("[data-living]").first
+    expect(living).to_have_role("group")
+    expect(living.get_by_role("slider", name="β, price of a nat")).to_be_visible()
+
+
 # Exercises --------------------------------------------------------------------------------------
 
 

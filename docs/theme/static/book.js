@@ -24,6 +24,9 @@ const finishLater = () => {
   scrolling();
   mark();
   document.documentElement.classList.add("ready");
+  // In a lesson the living page stands far below, and comes to life when the text is there.
+  const living = document.getElementById("living");
+  if (living) import(living.href).catch(() => document.documentElement.classList.remove("living-here"));
 };
 
 // What is wider than the page scrolls by itself; the keyboard has to reach it.
