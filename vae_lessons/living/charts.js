@@ -170,16 +170,21 @@ export class KlChart extends Chart {
     if (top !== this.top) this.rescale(top, [0, 0.5, 1, 1.5, 2].map(tick => tick * pages));
   }
 
-  /** @param {number[]} theory @param {number[]} trained @param {Float64Array | null} lab @param {string} alt */
+  /** @param {number[]} theory @param {number[] | null} trained @param {Float64Array | null} lab @param {string} alt */
   draw(theory, trained, lab, alt) {
     const sorted = lab && Array.from(lab).sort((one, other) => other - one);
-    this.makeRoom(Math.max(theory[0], trained[0], sorted ? sorted[0] : 0));
+    this.makeRoom(Math.max(theory[0], trained?.[0] ?? 0, sorted?.[0] ?? 0));
     this.bars.forEach((_, k) => {
       this.raise(k, theory[k], "alive");
-      set(this.dots[k], { transform: `translate(${this.middle(k)} ${this.y(trained[k])})` });
-      set(this.diamonds[k], { visibility: sorted ? "visible" : "hidden", transform: `translate(${this.middle(k)} ${this.y(sorted?.[k] ?? 0)})` });
+      this.put(this.dots[k], k, trained);
+      this.put(this.diamonds[k], k, sorted);
     });
     this.root.setAttribute("aria-label", alt);
+  }
+
+  /** A mark at its height, or none. @param {SVGElement} mark @param {number} k @param {ArrayLike<number> | null} kl */
+  put(mark, k, kl) {
+    set(mark, { visibility: kl ? "visible" : "hidden", transform: `translate(${this.middle(k)} ${this.y(kl?.[k] ?? 0)})` });
   }
 }
 

@@ -52,7 +52,7 @@ export class LogSlider {
     this.input = make("input", { type: "range", min: 0, max: this.steps, "aria-label": `${symbol}, ${meaning}`, autocomplete: "off" });
     this.output = make("output");
     this.marks = make("span", { class: "marks", "aria-hidden": "true" });
-    this.element = make("label", { class: "slide" }, make("b", {}, symbol), make("span", { class: "track" }, this.input, this.marks), this.output);
+    this.element = make("label", { class: "slide" }, make("b", {}, symbol), make("small", {}, meaning), make("span", { class: "track" }, this.input, this.marks), this.output);
     this.input.addEventListener("input", () => moved(ends.low * (ends.high / ends.low) ** (this.input.valueAsNumber / this.steps)));
   }
 

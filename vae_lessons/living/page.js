@@ -17,6 +17,7 @@ import { WORDS, decimal, figures } from "./words.js";
  * @property {import("./dom.js").Lessons} lessons
  */
 
+const START = { beta: 0.2, noiseVar: 0.5 };  // where the question is asked: most bars stand above the water
 const GLIDE = 350;  // ms in which the water comes to the level of another loss
 const REST = 500;  // ms after which a screen reader is told
 const RETRY = 3000;  // ms before what could not be fetched is asked for again
@@ -55,7 +56,7 @@ export class Page {
     this.waiting = new Set();
     /** @type {Network | null} */
     this.network = null;
-    this.prompt = new Prompt(nLatents, ask);
+    this.prompt = new Prompt(nLatents, () => this.set(START));
     this.water = new Water(numbers, lessons, values => this.move(values));
     this.readings = new Readings(numbers, lessons);
     this.kl = new Kl(numbers, lessons);
@@ -64,6 +65,7 @@ export class Page {
     this.latents = new Latents(numbers, lessons, (k, z) => this.drag(k, z), isRandom => this.reset(isRandom));
     this.dreams = new Dreams(lessons, () => this.dream());
     this.recipes = new Recipes(numbers, lessons, level => this.glideTo(level));
+    this.isEdited = false;  // whether z was moved by hand
     this.isOther = true;  // whether the networks have something else to draw than before
     this.status = make("p", { class: "unseen", role: "status" });
     /** @type {Float64Array} */
@@ -85,8 +87,8 @@ export class Page {
     root.classList.add("living");
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", WORDS.region);
-    const parts = [this.water, this.digit, this.latents, this.dreams, this.readings, this.kl, this.trainer];
-    root.replaceChildren(this.prompt.element, make("div", { class: "parts" }, ...parts.map(each => each.element)), this.recipes.element, this.status);
+    const parts = [this.water, this.digit, this.recipes, this.latents, this.dreams, this.readings, this.kl, this.trainer];
+    root.replaceChildren(this.prompt.element, make("div", { class: "parts" }, ...parts.map(each => each.element)), this.status);
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(root);
     this.resize();
@@ -137,6 +139,7 @@ export class Page {
   /** @param {number} k @param {number} z */
   drag(k, z) {
     this.z[k] = z;
+    this.isEdited = true;
     this.isOther = true;
     this.ask();
   }
@@ -144,6 +147,7 @@ export class Page {
   /** z at the means of q(z|x), or drawn from it. @param {boolean} isRandom */
   reset(isRandom) {
     if (!this.code) return;
+    this.isEdited = false;
     const { mu, logSigma } = this.code;
     this.z = mu.map((value, k) => value + (isRandom ? Math.exp(logSigma[k]) * this.random.normal() : 0));
     this.isOther = true;
@@ -201,11 +205,12 @@ export class Page {
     this.network = network;
     if (!this.code) {
       this.code = network.encode(this.x);
+      this.isEdited = false;
       this.z = Float64Array.from(this.code.mu);
       this.swings = this.z.map((_, k) => swing(network, this.z, k));
     }
     this.latents.draw(this.code, this.z, this.swings);
-    this.digit.draw(this.x, network.decode(this.z), sum(this.code.kl));
+    this.digit.draw(this.x, network.decode(this.z), sum(this.code.kl), this.isEdited);
   }
 
   /** @param {Network} network */

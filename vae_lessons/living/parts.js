@@ -21,6 +21,7 @@ import { WORDS, decimal, figures, listed } from "./words.js";
 
 export const BETA = { low: 0.03, high: 5 }, NOISE = { low: 5e-4, high: 100 };
 const IN_USE = 0.1;  // nats, as in lesson 05
+const LOWEST = 0.8;  // of the lowest trained level: further down no network answers
 
 /** Three short prompts: predict, move, read. */
 export class Prompt {
@@ -69,7 +70,8 @@ export class Water {
     this.noise = new LogSlider(WORDS.noise, NOISE, noiseVar => moved({ noiseVar }));
     const place = make("div", { class: "chart" });
     this.chart = new WaterChart(place, numbers.eigenvalues, numbers.sizes.nLatents, level => moved({ level }));
-    this.element = part("water", [WORDS.water, ...links(lessons, "07")], place, this.beta.element, this.noise.element);
+    this.element = part("water", [WORDS.water, ...links(lessons, "07")], place, this.beta.element, this.noise.element,
+      make("p", { class: "note" }, WORDS.waterNote));
   }
 
   /** @param {View} view */
@@ -103,15 +105,16 @@ export class Readings {
   draw({ beta, noiseVar, level, theory, trained, alive }) {
     const { eigenvalues, sizes: { nLatents, nPixels }, models } = this.numbers, kl = sum(trained.kl);
     const used = countUsed(trained);
+    const isAway = isBelow(level, trained), of = (/** @type {string} */ text) => (isAway ? WORDS.none : text);
     const rows = [
-      [figures(level), figures(trained.level)],
-      [WORDS.ofLatents(alive, nLatents), WORDS.ofLatents(used, nLatents)],
-      [decimal(sum(theory)), decimal(kl)],
-      [decimal(optimalElbo(eigenvalues, noiseVar, nLatents, beta), 1), decimal(gaussianElbo(trained.error, kl, noiseVar, beta, nPixels), 1)],
+      [figures(level), of(figures(trained.level))],
+      [WORDS.ofLatents(alive, nLatents), of(WORDS.ofLatents(used, nLatents))],
+      [decimal(sum(theory)), of(decimal(kl))],
+      [decimal(optimalElbo(eigenvalues, noiseVar, nLatents, beta), 1), of(decimal(gaussianElbo(trained.error, kl, noiseVar, beta, nPixels), 1))],
       [figures(thresholds(eigenvalues, noiseVar)[0]), this.trainedDeath(noiseVar)],
     ];
     rows.forEach((texts, i) => texts.forEach((text, j) => write(this.cells[i][j], text)));
-    write(this.note, WORDS.readingsNote(figures(trained.level), models.length));
+    write(this.note, isAway ? WORDS.noneTrained(figures(models[0].level)) : WORDS.readingsNote(figures(trained.level), models.length));
   }
 
   /** Between which two values of β the last trained latent dies. @param {number} noiseVar @returns {string} */
@@ -119,6 +122,11 @@ export class Readings {
     const { models } = this.numbers, first = models.findIndex(model => countUsed(model) === 0);
     return first > 0 ? WORDS.between(figures(models[first - 1].level / noiseVar), figures(models[first].level / noiseVar)) : "–";
   }
+}
+
+/** Whether the water is lower than any network was trained for. @param {number} level @param {Trained} trained the nearest @returns {boolean} */
+function isBelow(level, trained) {
+  return level < LOWEST * trained.level;
 }
 
 /** @param {Trained} model @returns {number} */
@@ -137,8 +145,9 @@ export class Kl {
   }
 
   /** @param {View} view */
-  draw({ theory, trained, lab }) {
-    this.chart.draw(theory, trained.kl, lab?.kl ?? null, WORDS.klAlt(listed(theory), listed(trained.kl), lab ? listed(lab.kl) : ""));
+  draw({ level, theory, trained, lab }) {
+    const kl = isBelow(level, trained) ? null : trained.kl;
+    this.chart.draw(theory, kl, lab?.kl ?? null, WORDS.klAlt(listed(theory), kl ? listed(kl) : WORDS.none, lab ? listed(lab.kl) : ""));
   }
 }
 
@@ -172,12 +181,13 @@ export class Digit {
     return element;
   }
 
-  /** @param {Float64Array} x @param {Float64Array} back @param {number} kl */
-  draw(x, back, kl) {
+  /** @param {Float64Array} x @param {Float64Array} back @param {number} kl @param {boolean} isEdited whether z was moved by hand */
+  draw(x, back, kl, isEdited) {
     show(this.seen, x, WORDS.seen);
     show(this.redrawn, back, WORDS.redrawn);
     const ink = sum(x) / x.length, warning = ink === 0 ? `${WORDS.empty} ` : ink > 0.9 ? `${WORDS.full} ` : "";
-    write(this.text, warning + WORDS.comesBack(decimal(kl), decimal(apart(x, back) ** 2)));
+    const says = isEdited ? WORDS.edited : WORDS.comesBack;
+    write(this.text, warning + says(decimal(kl), decimal(apart(x, back) ** 2)));
   }
 
   /** @param {string} reason */
@@ -203,7 +213,8 @@ export class Latents {
     const place = make("div", { class: "bell" }), pays = make("span"), moves = make("span");
     const input = make("input", { type: "range", min: -this.reach, max: this.reach, step: 0.05, "aria-label": WORDS.latentName(k), autocomplete: "off" });
     input.addEventListener("input", () => dragged(k, input.valueAsNumber));
-    return { element: make("div", { class: "latent" }, place, input, pays, moves), chart: new GaussianChart(place, this.reach), input, pays, moves };
+    const number = make("b", { "aria-hidden": "true" }, String(k + 1));
+    return { element: make("div", { class: "latent" }, place, input, number, pays, moves), chart: new GaussianChart(place, this.reach), input, pays, moves };
   }
 
   /** @param {import("./network.js").Code} code @param {Float64Array} z @param {Float64Array} swings */
@@ -256,7 +267,8 @@ export class Recipes {
     const names = /** @type {(keyof typeof RECIPES)[]} */ (Object.keys(RECIPES));
     this.switches = names.map(name => button(WORDS.recipe[name], () => this.use(name)));
     this.element = part("recipes", [WORDS.recipes, ...links(lessons, "06")], make("p", { class: "buttons" }, ...this.switches),
-      this.text, new OwnRecipe(level => this.useLevel(level, -1)).element);
+      this.text, new OwnRecipe(numbers, level => this.useLevel(level, -1)).element);
+    this.press(-1);
   }
 
   /** @param {keyof typeof RECIPES} name */
@@ -275,7 +287,7 @@ export class Recipes {
   /** @param {number} pressed which switch, −1 for none */
   press(pressed) {
     this.switches.forEach((element, number) => element.setAttribute("aria-pressed", String(number === pressed)));
-    write(this.text, "");
+    write(this.text, WORDS.recipesNote);
   }
 
   /** @param {number} level @param {number} pressed which switch, −1 for none */
@@ -287,8 +299,9 @@ export class Recipes {
 
 /** A form that reads a loss, and says its level. */
 class OwnRecipe {
-  /** @param {(level: number) => void} used */
-  constructor(used) {
+  /** @param {Numbers} numbers @param {(level: number) => void} used */
+  constructor({ eigenvalues, sizes }, used) {
+    this.ends = [eigenvalues[0], eigenvalues[sizes.nLatents - 1]];
     const number = (/** @type {number} */ value) => make("input", { type: "number", value, min: 0, step: "any" });
     const choice = () => make("select", {}, ...Object.entries(WORDS.reductions).map(([value, text]) => make("option", { value }, text)));
     this.fields = { nPixels: number(784), nLatents: number(20), batch: number(128), error: choice(), errorWeight: number(1), kl: choice(), klWeight: number(1) };
@@ -309,9 +322,13 @@ class OwnRecipe {
 
   say() {
     try {
-      const level = this.level();
+      const level = this.level(), [first, last] = this.ends;
+      const says = [WORDS.ownSays(figures(level), figures(first))];
+      // Where the last latent would stand half as high again as the water.
+      if (level >= last) says.push(WORDS.ownCure(figures(last / 1.5 / level), figures(last / 1.5)));
       this.button.disabled = level < BETA.low * NOISE.low || level > BETA.high * NOISE.high;
-      write(this.text, WORDS.ownSays(figures(level)) + (this.button.disabled ? ` ${WORDS.ownTooFar}` : ""));
+      if (this.button.disabled) says.push(WORDS.ownTooFar);
+      write(this.text, says.join(" "));
     } catch (error) {
       write(this.text, `${/** @type {Error} */ (error).message}.`);
       this.button.disabled = true;

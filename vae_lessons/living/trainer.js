@@ -6,6 +6,7 @@ import { gaussianElbo, optimalElbo, sum } from "./theory.js";
 import { WORDS, decimal } from "./words.js";
 
 const TRAIN_FOR = 8;  // ms for each picture
+const ROUGH = 0.02;  // the level below which steps of a hundredth are seen not to settle: the gap stays above a nat
 const CALM = 250;  // ms between two pictures, for those who asked for less motion
 
 export class Trainer {
@@ -93,6 +94,7 @@ export class Trainer {
     if (!lab || !this.lab) return;
     const { eigenvalues, sizes: { nLatents, nPixels } } = this.numbers, kl = sum(lab.kl);
     const gap = optimalElbo(eigenvalues, noiseVar, nLatents, beta) - gaussianElbo(lab.error, kl, noiseVar, beta, nPixels);
-    write(this.text, WORDS.labSays(this.lab.nSteps, decimal(kl), decimal(sum(theory)), decimal(gap, 3)));
+    const rough = beta * noiseVar < ROUGH ? ` ${WORDS.labRough}` : "";
+    write(this.text, WORDS.labSays(this.lab.nSteps, decimal(kl), decimal(sum(theory)), decimal(gap, 3)) + rough);
   }
 }

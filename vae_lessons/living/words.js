@@ -30,15 +30,16 @@ export const WORDS = {
   move: (/** @type {number} */ guess, /** @type {string} */ noise) =>
     `Move. You say ${guess}. Now take β to 1, by its slider or by the water itself, and leave σₓ² at ${noise}.`,
   read: (/** @type {number} */ guess, /** @type {number} */ alive, /** @type {string} */ level) =>
-    `Read. At ${level}, ${counted(alive, "direction stands", "directions stand")} above the water; you said ${guess}. ` +
-    "A latent lives while λᵢ > βσₓ², and pays ½ log(λᵢ/βσₓ²). Now draw a digit, and drag a latent that lives and one that drowned.",
+    `Read. ${guess === alive ? "Right" : `It is ${alive}, not ${guess}`}: of the eight bars with a latent, ${counted(alive, "stands", "stand")} above ${level}. ` +
+    "A latent lives while its bar, λᵢ, is above the water, and pays ½ log(λᵢ/βσₓ²) nats. Now draw a digit, and drag a latent that lives and one that drowned.",
 
   water: "The water: variance of digits in 16 directions [pixel²]",
   waterAlt: (/** @type {string} */ level, /** @type {number} */ alive, /** @type {string} */ first) =>
     `Bars: the variances of handwritten digits along sixteen principal directions, the largest ${first}. Water stands at ${level}. ` +
     `Of eight directions that have a latent, ${alive || "none"} rise above it.`,
+  waterNote: "Dashed: directions for which no latent is left. The marks under β are where, in theory, each latent dies.",
   beta: ["β", "price of a nat"],
-  noise: ["σₓ²", "noise of the decoder"],
+  noise: ["σₓ²", "variance of the decoder’s noise"],
 
   theory: "theory",
   trained: "trained",
@@ -50,7 +51,10 @@ export const WORDS = {
   between: (/** @type {string} */ low, /** @type {string} */ high) => `${low}–${high}`,
   ofLatents: (/** @type {number} */ alive, /** @type {number} */ all) => `${alive} of ${all}`,
   readingsNote: (/** @type {string} */ level, /** @type {number} */ count) =>
-    `Per digit, in nats. The trained network is the one of ${count} whose level is nearest, ${level}; a latent that pays over 0.1 nats counts as used.`,
+    `Per digit, in nats. Theory: the best linear VAE. Trained: of ${count} networks the one whose level is nearest, ${level}; a latent that pays over 0.1 nats counts as used. ` +
+    "A network bends where a linear model cannot, and may pay more in fewer latents.",
+  noneTrained: (/** @type {string} */ level) => `Per digit, in nats. Theory: the best linear VAE. No network was trained for water so low: the lowest stood at ${level}.`,
+  none: "–",
 
   kl: "What each latent pays: KL [nats per digit]",
   klAlt: (/** @type {string} */ theory, /** @type {string} */ trained, /** @type {string} */ lab) =>
@@ -67,11 +71,12 @@ export const WORDS = {
     `${what}: 8 × 8 pixels, ${Math.round(100 * ink)} % ink, its middle ${where}`,
   where: ["at the top left", "at the top", "at the top right", "at the left", "in the middle", "at the right", "at the bottom left", "at the bottom", "at the bottom right"],
   comesBack: (/** @type {string} */ kl, /** @type {string} */ error) => `This digit pays ${kl} nats, and comes back with a squared error of ${error}.`,
+  edited: (/** @type {string} */ kl, /** @type {string} */ error) => `This digit pays ${kl} nats. You moved z: the picture is yours now, and differs from the digit by a squared error of ${error}.`,
   empty: "The page is empty, and no digit of the data is: this is what the model makes of blank paper.",
   full: "The page is nearly all ink. No digit of the data looks so: do not trust what comes back.",
   failed: (/** @type {string} */ reason) => `The trained network for this level is not here: ${reason}. The theory works without it.`,
 
-  latents: "Its code: eight Gaussians q(z|x) over the prior. Drag a z",
+  latents: "Its code: eight Gaussians q(z|x) over the grey prior. Drag a z",
   latentName: (/** @type {number} */ k) => `Latent ${k + 1}`,
   latentValue: (/** @type {string} */ z, /** @type {string} */ kl, /** @type {string} */ swing) =>
     `z = ${z}; this digit pays ${kl} nats for it; from −2 to 2 it moves the picture by ${swing}`,
@@ -91,19 +96,24 @@ export const WORDS = {
   anew: "begin anew",
   labWaits: "Press “train”, then move β: the diamonds run after the bars.",
   labSays: (/** @type {number} */ steps, /** @type {string} */ kl, /** @type {string} */ theory, /** @type {string} */ gap) =>
-    `Step ${steps}: pays ${kl} nats, in theory ${theory}, and is ${gap} nats below the best.`,
+    `Step ${steps}: pays ${kl} nats, in theory ${theory}. Its objective is ${gap} nats below the best possible.`,
+  labRough: "So low the water, its steps are too long to settle.",
   labFailed: (/** @type {string} */ reason) => `The training stopped: ${reason}.`,
 
-  recipes: "Switches for real code: which level does this loss hide?",
+  recipes: "Switches for real code: which water level does this loss hide?",
+  recipesNote: "Squared error + KL, each reduced as code does it: “mean” over everything, “sum” over everything, “sum_mean” over pixels or latents first, then the mean of the batch. The post is the blog post that the course began with.",
   recipe: {
     post: "the post: mean + mean", sums: "sum + sum", half: "½ sum + sum", mixed: "mean + sum_mean", small: "mean + 0.00025 sum_mean", kilo: "sum + mean",
   },
   recipeSays: (/** @type {string} */ name, /** @type {string} */ level, /** @type {number} */ alive) =>
-    `${name}: with 64 pixels, 8 latents and batches of 64, βσₓ² = ${level}. ${alive ? `${alive} of 8 directions stand above the water.` : "Everything drowns."}`,
+    `${name}: with 64 pixels, 8 latents and batches of 64, βσₓ² = (what a KL counts)/(2 × what a squared error counts) = ${level}. ` +
+    `${alive ? `${alive} of 8 latents stand above the water.` : "Everything drowns: a grey blur."}`,
   own: "Your own loss",
-  fields: { nPixels: "pixels D", nLatents: "latents K", batch: "batch size", error: "squared error", errorWeight: "its weight", kl: "KL", klWeight: "its weight" },
-  reductions: { mean: "mean", sum: "sum", sum_mean: "sum, then mean over the batch" },
-  ownSays: (/** @type {string} */ level) => `βσₓ² = ${level}, in squared units of your pixels: as with β = 1 and a decoder of variance ${level}.`,
+  fields: { nPixels: "pixels D", nLatents: "latents K", batch: "batch size", error: "squared error", errorWeight: "error weight", kl: "KL", klWeight: "KL weight" },
+  reductions: { mean: "mean", sum: "sum", sum_mean: "sum_mean" },
+  ownSays: (/** @type {string} */ level, /** @type {string} */ first) =>
+    `βσₓ² = ${level}, in squared units of your pixels: as with β = 1 and σₓ² = ${level}. Of your data it drowns every direction whose variance is less; the largest of the digits here is ${first}.`,
+  ownCure: (/** @type {string} */ factor, /** @type {string} */ last) => `With ${factor} times the KL weight it would stand at ${last}, where all eight latents of these digits live.`,
   ownTooFar: "The water here does not go so far.",
   ownUse: "take the water there",
 
