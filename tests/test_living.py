@@ -21,10 +21,12 @@ from torch import Tensor
 
 from vae_lessons import gaussian, spectrum
 from vae_lessons.data import digits
-from vae_lessons.living import module
+from vae_lessons.living import module, style
 from vae_lessons.living.packing import packed, unpacked
+from vae_lessons.living.widget import LivingPage, show_living
 from vae_lessons.model import VAE, LinearVAE, Output, reference_vae
 from vae_lessons.objective import gaussian_log_likelihood, linear_elbo, negative_elbo
+from vae_lessons.packages import ROOT
 from vae_lessons.recipes import Recipe, implied_objective
 from vae_lessons.recorded import FOLDER, recorded
 from vae_lessons.stacks import Sweep, sweep
@@ -688,3 +690,24 @@ def test_drawn_digits_are_like_those_of_the_data(node: Node) -> None:
     images = torch.from_numpy(np.stack([drawn(node, strokes) for strokes in WRITTEN.values()]))
     assert images.mean().item() == pytest.approx(X.mean().item(), rel=0.05)
     assert digits().labels[torch.cdist(images, X).argmin(1)].tolist() == list(WRITTEN)
+
+
+@pytest.mark.parametrize("name", ["00_start_here", "07_kl_vanishing"])
+def test_what_a_notebook_has_stored_is_the_module_as_it_is(name: str) -> None:
+    """A page that was opened and not run shows the stored one."""
+    stored = json.loads((ROOT / f"notebooks/{name}.ipynb").read_text(encoding="utf-8"))["metadata"]["widgets"]
+    models = stored["application/vnd.jupyter.widget-state+json"]["state"].values()
+    [page] = [model["state"] for model in models if model["model_name"] == "AnyModel"]
+    assert (page["_esm"], page["_css"]) == (module(), style()), "store the notebook anew"
+
+
+def test_where_there_are_no_widgets_a_picture_stands(models: Sweep) -> None:
+    numbers, weights = packed(models, X[:200].float(), 0.5)
+    bundle = LivingPage(numbers, weights, b"")._repr_mimebundle_()
+    assert bundle["text/plain"].startswith("A page to play with")
+    assert bundle["image/png"].startswith("iVBORw0KGgo"), "no PNG"
+
+
+def test_only_models_that_the_words_fit_are_shown(models: Sweep) -> None:
+    with pytest.raises(ValueError, match="models must have 8 latents, got 3"):
+        show_living(models, X[:200].float(), 0.5)
