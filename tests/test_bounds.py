@@ -164,3 +164,15 @@ def test_what_would_be_spread_over_images_or_draws_is_named(linear, change, erro
 def test_a_likelihood_of_another_shape_is_refused(linear):
     with pytest.raises(ValueError, match=r"log_likelihood must return shape \(3, 4\).*got \(4,\)"):
         log_importance_weights(linear, noise(4, 6), noise(3, 4, 2), lambda x, x_hat: x.sum((0, -1)))
+
+
+def test_defaults_are_those_of_lesson_03(linear):
+    """300 steps with 8 draws from seed 0; a variance of 0 is refused by its name."""
+    x = torch.randn(2, linear.n_pixels, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    plain = improve_posterior(linear, x, 0.5)
+    named = improve_posterior(linear, x, 0.5, steps=300, n_samples=8, seed=0)
+    assert all(torch.equal(one, other) for one, other in zip(plain, named))
+    with pytest.raises(ValueError, match="noise_var must be positive, got 0"):
+        improve_posterior(linear, x, 0.0)
+    with pytest.raises(ValueError, match="seed must be"):
+        improve_posterior(linear, x, 0.5, seed=-1)

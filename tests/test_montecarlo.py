@@ -178,3 +178,10 @@ def test_mixture_says_what_it_wants():
         mixture_log_density(mu[:, :2], mu, log_sigma)
     with pytest.raises(ValueError, match="chunk"):
         mixture_log_density(mu, mu, log_sigma, chunk=0)
+
+
+def test_two_draws_are_enough_and_the_interval_is_that_of_95_percent():
+    found = estimate(torch.tensor([0.0, 2.0], dtype=torch.float64))
+    assert (found.mean.item(), found.std_error.item()) == (1, 1)
+    low, high = found.interval()
+    assert (high - low).item() == pytest.approx(2 * 1.959964, abs=1e-6)

@@ -265,3 +265,15 @@ BAD = {
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_the_plain_loss_is_that_of_lesson_07():
+    """What the defaults are: β = 1 and half a squared pixel of noise."""
+    output = one_pass(6, 64)
+    torch.testing.assert_close(negative_elbo()(output, X)[0], -gaussian_elbo(output, X, 0.5).elbo.mean())
+
+
+def test_a_floor_has_the_dtype_of_the_kl():
+    kl = torch.full((2, 3), 0.1)
+    assert floored_kl(kl, 0.5).dtype == torch.float32
+    assert floored_kl(kl, torch.tensor(0.5, dtype=torch.float64)).dtype == torch.float32

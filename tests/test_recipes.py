@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vae_lessons.data import digits
-from vae_lessons.model import reference_vae
+from vae_lessons.model import Output, reference_vae
 from vae_lessons.objective import gaussian_elbo, negative_elbo
 from vae_lessons.recipes import Recipe, implied_objective, latent_loss, post_loss, recipe_loss
 from vae_lessons.training import fit
@@ -165,3 +165,30 @@ BAD_LATENT_LOSS = {
 def test_bad_arguments_of_latent_loss_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_one_factor_of_the_product_is_the_level_over_the_other():
+    implied = implied_objective(Recipe("mean", "mean"), n_pixels=64, n_latents=8)
+    assert implied.beta(0.5) == 8 and implied.noise_var(2.0) == 2
+
+
+@pytest.mark.parametrize("kl", ["mean", "sum", "sum_mean"])
+@pytest.mark.parametrize("error", ["mean", "sum", "sum_mean"])
+def test_a_recipe_is_computed_as_code_does(error, kl):
+    """5 images of 3 pixels and 2 latents, so that no size can stand for another; by hand, with weights."""
+    generator = torch.Generator().manual_seed(0)
+    x, x_hat = torch.rand(2, 5, 3, generator=generator, dtype=torch.float64)
+    mu, log_sigma = torch.randn(2, 5, 2, generator=generator, dtype=torch.float64)
+    squares, kls = (x - x_hat) ** 2, (mu**2 + torch.exp(2 * log_sigma) - 1) / 2 - log_sigma
+    by_hand = {"mean": torch.mean, "sum": torch.sum, "sum_mean": lambda table: table.sum() / 5}
+    loss, terms = recipe_loss(Recipe(error, kl, 0.7, 0.3))(Output(x_hat, mu, log_sigma, mu), x)
+    assert loss.item() == pytest.approx((0.7 * by_hand[error](squares) + 0.3 * by_hand[kl](kls)).item())
+    level = implied_objective(Recipe(error, kl, 0.7, 0.3), 3, 2, 5).level
+    expected = -0.5 * (3 * math.log(2 * math.pi * level) + squares.sum(1) / level)
+    torch.testing.assert_close(terms.log_likelihood, expected)
+    torch.testing.assert_close(terms.kl, kls)
+
+
+def test_a_width_of_0_is_no_standard_deviation():
+    with pytest.raises(ValueError, match="z_stddev must be positive, got 0: is it a log"):
+        latent_loss(torch.zeros(2, 3), torch.zeros(2, 3))

@@ -188,3 +188,24 @@ BAD = {
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_any_data_have_numpys_covariance_and_its_directions_in_order():
+    x = np.random.default_rng(0).normal(3.0, [4.0, 2.0, 1.0], (50, 3)) @ np.array([[1, 2, 0], [0, 1, 1], [1, 0, 1]])
+    found = sp.data_spectrum(x)
+    covariance = np.cov(x.T, bias=True)
+    np.testing.assert_allclose(found.eigenvalues, np.linalg.eigvalsh(covariance)[::-1], rtol=1e-12)
+    np.testing.assert_allclose(covariance @ found.directions, found.directions * found.eigenvalues, atol=1e-10)
+    np.testing.assert_allclose(found.mean, x.mean(0))
+
+
+def test_sums_that_overflow_are_told_by_the_largest():
+    with pytest.raises(ValueError, match=r"their sum overflows: got 1e\+308"):
+        sp.kl_per_latent([1e308, 9e307], 1.0, 1)
+    largest = np.finfo(np.float64).max / 2
+    assert sp.kl_per_latent([largest, largest], largest, 1) == 0, "the sum of these is still a number"
+
+
+def test_a_noise_variance_is_above_0():
+    with pytest.raises(ValueError, match="noise_var must be positive, got 0"):
+        sp.linear_log_likelihood(np.zeros((2, 3)), np.zeros((3, 1)), np.zeros(3), 0.0)
