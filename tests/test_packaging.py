@@ -10,7 +10,7 @@ import pytest
 from vae_lessons.packages import requirements
 
 ROOT = Path(__file__).resolve().parent.parent
-GROUPS = ("dependencies", "cluster", "test", "health", "site")
+GROUPS = ("dependencies", "cluster", "test", "health", "mutants", "site")
 ON_CONDA = {"matplotlib": "matplotlib-base", "torch": "pytorch-cpu", "playwright": "playwright-python"}
 
 

@@ -71,3 +71,8 @@ def test_other_symbols_are_constants():
 def test_what_would_not_be_integrated_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_any_mean_and_width_may_stand_in_the_kl():
+    a, b = sp.symbols("a b", positive=True)
+    assert sp.simplify(sp.expand_log(sym.kl_to_standard(a, b) - (a**2 + b**2 - 1) / 2 + sp.log(b), force=True)) == 0
