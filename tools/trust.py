@@ -1,0 +1,62 @@
+"""What was tried and what held: one row for each thing, a table to read, a record beside the command that made it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+RECORDS = ROOT / "tests" / "trust"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that was tried in some number of cases, and in how many of them it held."""
+
+    tried: str
+    cases: int
+    held: int
+    note: str = ""
+
+    @property
+    def mark(self) -> str:
+        return "✓" if self.held == self.cases else "✗"
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as a Markdown table."""
+    lines = ["| | tried | held | note |", "| --- | --- | --- | --- |"]
+    return "\n".join(lines + [f"| {row.mark} | {row.tried} | {row.held} of {row.cases} | {row.note} |" for row in rows])
+
+
+def machine() -> str:
+    """The cores, the interpreter and the libraries that a figure depends on; no name and no path."""
+    import torch
+
+    return (
+        f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, PyTorch {torch.__version__}"
+    )
+
+
+def commit() -> str:
+    """The short name of the commit that was tried; a changed tree says so."""
+    git = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def record(name: str, rows: Sequence[Row]) -> Path:
+    """Save the rows as tests/trust/NAME.json, with the command, the day, the commit and the machine."""
+    path = RECORDS / f"{name}.json"
+    command = " ".join(["python", *(arg.replace(f"{ROOT}{os.sep}", "") for arg in sys.argv)])
+    facts = {"command": command, "date": datetime.date.today().isoformat(), "commit": commit(), "machine": machine()}
+    path.parent.mkdir(exist_ok=True)
+    text = json.dumps({**facts, "rows": [asdict(row) for row in rows]}, indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
