@@ -7,6 +7,7 @@ import math
 import re
 import threading
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -111,7 +112,7 @@ class Visit:
     def numbers(self) -> list[list[str]]:
         """What the table says, theory and trained."""
         self.rest()
-        cells = self.page.locator(".readings tr td:not(:empty)").all_text_contents()
+        cells = self.page.locator(".readings tr td:not(:empty, :has(a))").all_text_contents()
         return [cells[i : i + 2] for i in range(0, len(cells), 2)]
 
     def slider(self, symbol: str) -> Any:
@@ -668,29 +669,32 @@ def test_dreams_are_decoded_from_the_prior(visit: Visit) -> None:
 
 # Losses -----------------------------------------------------------------------------------------
 
+# Beside each loss, what a nat and a squared error count in it, with 64 pixels, 8 latents and batches of 64.
 SWITCHES = {
-    "the post: mean + mean": Recipe("mean", "mean"),
-    "sum + sum": Recipe("sum", "sum"),
-    "½ sum + sum": Recipe("sum", "sum", error_weight=0.5),
-    "mean + sum_mean": Recipe("mean", "sum_mean"),
-    "mean + 0.00025 sum_mean": Recipe("mean", "sum_mean", kl_weight=0.00025),
-    "sum + mean": Recipe("sum", "mean"),
+    "the post: mean + mean": (Recipe("mean", "mean"), "1/8", "1/64"),
+    "sum + sum": (Recipe("sum", "sum"), "1", "1"),
+    "½ sum + sum": (Recipe("sum", "sum", error_weight=0.5), "1", "1/2"),
+    "mean + sum_mean": (Recipe("mean", "sum_mean"), "1", "1/64"),
+    "mean + 0.00025 sum_mean": (Recipe("mean", "sum_mean", kl_weight=0.00025), "0.00025", "1/64"),
+    "sum + mean": (Recipe("sum", "mean"), "1/8", "64"),
 }
 
 
 def test_every_switch_takes_the_water_to_the_level_that_its_loss_hides(visit: Visit) -> None:
     buttons = visit.page.locator(".recipes .buttons button")
     assert buttons.all_text_contents() == list(SWITCHES)
-    for name, recipe in SWITCHES.items():
+    for name, (recipe, nat, error) in SWITCHES.items():
         level = implied_objective(recipe, D, K, 64).level
         visit.page.get_by_role("button", name=name, exact=True).click()
         state = visit.state()
         assert state["beta"] == 1 and state["noiseVar"] == pytest.approx(level)
         n_alive = int((np.array(EIGENVALUES[:K]) > level).sum())
-        count = f"{n_alive} of 8 latents stand above the water." if n_alive else "Everything drowns: a grey blur."
-        counts = "(what a KL counts)/(2 × what a squared error counts)"
-        said = f"{name}: with 64 pixels, 8 latents and batches of 64, βσₓ² = {counts} = {figures(level)}. {count}"
-        expect(visit.page.locator(".recipes > .note")).to_have_text(said)
+        assert level == pytest.approx(float(Fraction(nat) / (2 * Fraction(error))))
+        count = f"{n_alive} of 8 latents stand above the water." if n_alive else "Everything drowns."
+        said = visit.page.locator(".recipes > .note").first
+        expect(said).to_contain_text(f"a nat counts {nat}, a squared error of 1 counts {error}, and so βσₓ² = ")
+        sides = [f"({side})" if "/" in side else side for side in (nat, error)]
+        expect(said).to_contain_text(f"βσₓ² = {sides[0]} / (2 × {sides[1]}) = {figures(level)}. {count}")
         pressed = visit.page.locator('.recipes [aria-pressed="true"]')
         assert pressed.all_text_contents() == [name]
         check_all(visit)
@@ -878,12 +882,13 @@ def test_predict_move_and_read(visit: Visit) -> None:
     expect(prompt).to_contain_text("Predict. With σₓ² = 0.50, how many of the eight latents")
     prompt.get_by_role("button", name="5", exact=True).click()
     expect(prompt).to_contain_text("Move. You say 5.")
+    assert visit.state()["beta"] == 0.5, "an answer moves nothing"
     expect(prompt.get_by_role("button", name="5", exact=True)).to_be_hidden()
     slider = visit.slider("β")
     low, high = visit.ends("BETA")
     slider.fill(str(round(STEPS * math.log(1 / low) / math.log(high / low))))
     right = (np.array(EIGENVALUES[:K]) > 0.5).sum()
-    said = f"Read. It is {right}, not 5: of the eight bars with a latent, {right} stand above 0.50."
+    said = f"Read. It is {right}, not 5: of the eight bars with a latent, {right} stand above 0.50, where the water is at β = 1."
     expect(prompt).to_contain_text(said)
     page.keyboard.press("Home")
     visit.rest()
@@ -897,15 +902,62 @@ def test_predict_move_and_read(visit: Visit) -> None:
     expect(prompt).to_contain_text("Read. Right:")
 
 
+def test_the_prompt_answers_whoever_passes_one_and_tells_of_another_noise(visit: Visit) -> None:
+    prompt, right = visit.page.locator(".prompt"), (np.array(EIGENVALUES[:K]) > 0.5).sum()
+    prompt.get_by_role("button", name="2", exact=True).click()
+    visit.at(0.8, noise_var=4.0)
+    expect(prompt).to_contain_text("Move. You say 2, for σₓ² = 0.50; but now σₓ² is 4.00.")
+    visit.at(3.0, noise_var=4.0)
+    expect(prompt).to_contain_text("but now")  # 1 was passed where nothing was asked
+    visit.at(3.0)
+    expect(prompt).to_contain_text("Move. You say 2. Now take β to 1")
+    visit.at(0.4)
+    expect(prompt).to_contain_text(
+        f"Read. It is {right}, not 2: of the eight bars with a latent, {right} stand above 0.50"
+    )
+
+
+def test_water_and_picture_stay_in_sight_on_a_phone(phone: Visit, visit: Visit) -> None:
+    expect(visit.page.locator(".strip")).to_be_hidden()
+    phone.at(1.0)
+    strip, known = phone.page.locator(".strip"), expected(1.0, 0.5)
+    n_alive = sum(kl > 0 for kl in known.theory)
+    phone.page.locator(".codes input").last.scroll_into_view_if_needed()
+    phone.page.locator(".codes input").first.fill("3")
+    phone.rest()
+    expect(strip).to_be_in_viewport()
+    expect(strip).to_have_text(f"water 0.50: {n_alive} of 8 live, {decimal(sum(known.theory))} nats→")
+    shown = 1 - np.array(strip.locator("canvas").last.evaluate(PIXELS)) / 255
+    assert shown == pytest.approx(phone.pixels("as it comes back")), "the picture under the finger"
+
+
+def test_training_under_water_says_so_and_waits_out_of_sight(visit: Visit) -> None:
+    page = visit.page
+    visit.at(4.0)
+    page.get_by_role("button", name="train", exact=True).click()
+    train_to(visit, 20)
+    expect(page.locator(".lab .note")).to_contain_text("All is under water: no latent is worth its price")
+    steps = "() => document.querySelector('[data-living]').page.trainer.lab.nSteps"
+    page.evaluate("document.body.style.paddingTop = '9000px'; scrollTo(0, 0)")
+    page.wait_for_function("() => !document.querySelector('[data-living]').page.trainer.isSeen")
+    before = page.evaluate(steps)
+    page.wait_for_timeout(300)
+    assert page.evaluate(steps) == before
+    page.evaluate("document.body.style.paddingTop = ''")
+    train_to(visit, before + 20)
+    visit.at(0.5)
+    expect(page.locator(".lab .note")).not_to_contain_text("under water")
+
+
 def test_every_number_links_to_its_lesson(visit: Visit) -> None:
     links = visit.page.locator("a.lesson")
     found = links.evaluate_all(
-        "links => links.map(link => [link.textContent, link.getAttribute('href'), link.ariaLabel])"
+        "links => links.map(link => [link.textContent.replace('lesson ', ''), link.getAttribute('href')])"
     )
-    assert all(place == LESSONS[number] and name == f"lesson {number}" for number, place, name in found)
-    assert {number for number, _, _ in found} == {"01", "03", "04", "05", "06", "07", "09"}
+    assert all(place == LESSONS[number] for number, place in found)
+    assert {number for number, _ in found} == {"01", "03", "04", "05", "06", "07", "09"}
     assert visit.page.locator(".part:has(h3)").count() == visit.page.locator(".part h3:has(a.lesson)").count()
-    assert visit.page.locator(".readings th[scope=row]").count() == visit.page.locator(".readings th a.lesson").count()
+    assert visit.page.locator(".readings th[scope=row]").count() == visit.page.locator(".readings td a.lesson").count()
 
 
 def test_keys_alone_reach_every_control(visit: Visit) -> None:

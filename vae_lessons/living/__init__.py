@@ -18,6 +18,8 @@ PARTS = (
     "drawing",
     "charts",
     "parts",
+    "prompt",
+    "strip",
     "trainer",
     "page",
     "places",

@@ -32,7 +32,7 @@ export function write(place, text) {
 /** Links to the lessons that derive what stands before them. @param {Lessons} lessons @param {string[]} numbers @returns {(Node | string)[]} */
 export function links(lessons, ...numbers) {
   return numbers.filter(number => lessons[number]).flatMap(number =>
-    [" ", make("a", { class: "lesson", href: lessons[number], "aria-label": WORDS.lesson(number), title: WORDS.lesson(number) }, number)]);
+    [" ", make("a", { class: "lesson", href: lessons[number] }, WORDS.lesson(number))]);
 }
 
 /** A part of the page under its heading. @param {string} name @param {(Node | string)[]} title @param {Node[]} children @returns {HTMLElement} */

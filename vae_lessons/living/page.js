@@ -3,8 +3,10 @@
 import { make, write } from "./dom.js";
 import { Random } from "./lab.js";
 import { Network } from "./network.js";
-import { BETA, Digit, Dreams, Kl, Latents, NOISE, Prompt, Readings, Recipes, Water } from "./parts.js";
+import { BETA, Digit, Dreams, Kl, Latents, NOISE, Readings, Recipes, Water } from "./parts.js";
 import { apart } from "./pixels.js";
+import { Prompt } from "./prompt.js";
+import { Strip } from "./strip.js";
 import { klPerLatent, sum } from "./theory.js";
 import { Trainer } from "./trainer.js";
 import { WORDS, decimal, figures } from "./words.js";
@@ -56,7 +58,8 @@ export class Page {
     this.waiting = new Set();
     /** @type {Network | null} */
     this.network = null;
-    this.prompt = new Prompt(nLatents, () => this.set(START));
+    this.prompt = new Prompt(numbers.eigenvalues.slice(0, nLatents), ask, () => this.move(START));
+    this.strip = new Strip();
     this.water = new Water(numbers, lessons, values => this.move(values));
     this.readings = new Readings(numbers, lessons);
     this.kl = new Kl(numbers, lessons);
@@ -88,7 +91,9 @@ export class Page {
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", WORDS.region);
     const parts = [this.water, this.digit, this.recipes, this.latents, this.dreams, this.readings, this.kl, this.trainer];
-    root.replaceChildren(this.prompt.element, make("div", { class: "parts" }, ...parts.map(each => each.element)), this.status);
+    root.replaceChildren(this.prompt.element, this.strip.element, make("div", { class: "parts" }, ...parts.map(each => each.element)), this.status);
+    this.sight = new IntersectionObserver(entries => this.trainer.see(entries[entries.length - 1].isIntersecting));
+    this.sight.observe(root);
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(root);
     this.resize();
@@ -188,6 +193,7 @@ export class Page {
   draw() {
     const view = this.view();
     for (const each of [this.prompt, this.water, this.readings, this.kl, this.trainer]) each.draw(view);
+    this.strip.draw(view, this.trainer.isRunning ? this.trainer.lab?.nSteps ?? 0 : 0);
     this.announce(WORDS.says(figures(view.beta), figures(view.level), view.alive, decimal(sum(view.theory)), decimal(sum(view.trained.kl))));
     const index = this.source.numbers.models.indexOf(view.trained), network = this.networks.get(index);
     if (network) this.drawNetwork(network);
@@ -210,7 +216,9 @@ export class Page {
       this.swings = this.z.map((_, k) => swing(network, this.z, k));
     }
     this.latents.draw(this.code, this.z, this.swings);
-    this.digit.draw(this.x, network.decode(this.z), sum(this.code.kl), this.isEdited);
+    const back = network.decode(this.z);
+    this.digit.draw(this.x, back, sum(this.code.kl), this.isEdited);
+    this.strip.drawPictures(this.x, back);
   }
 
   /** @param {Network} network */
@@ -243,6 +251,7 @@ export class Page {
   dispose() {
     this.trainer.stop();
     this.observer?.disconnect();
+    this.sight?.disconnect();
     cancelAnimationFrame(this.frame);
     cancelAnimationFrame(this.gliding);
     clearTimeout(this.saying);

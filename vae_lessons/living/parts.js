@@ -4,8 +4,8 @@ import { GaussianChart, KlChart, WaterChart } from "./charts.js";
 import { LogSlider, button, links, make, part, write } from "./dom.js";
 import { Pad, digitOf } from "./drawing.js";
 import { apart, paint, picture, show } from "./pixels.js";
-import { gaussianElbo, impliedLevel, optimalElbo, sum, thresholds } from "./theory.js";
-import { WORDS, decimal, figures, listed } from "./words.js";
+import { counts, gaussianElbo, impliedLevel, optimalElbo, sum, thresholds } from "./theory.js";
+import { WORDS, decimal, figures, listed, share } from "./words.js";
 
 /** @typedef {{ level: number, kl: number[], error: number }} Trained what one model pays and misses on average */
 /** @typedef {{ sizes: import("./network.js").Sizes, noiseVar: number, eigenvalues: number[], examples: number[][], models: Trained[] }} Numbers */
@@ -20,43 +20,9 @@ import { WORDS, decimal, figures, listed } from "./words.js";
 /** @typedef {import("./dom.js").Lessons} Lessons */
 
 export const BETA = { low: 0.03, high: 5 }, NOISE = { low: 5e-4, high: 100 };
+const BATCH = 64;  // images, of the losses on the switches
 const IN_USE = 0.1;  // nats, as in lesson 05
 const LOWEST = 0.8;  // of the lowest trained level: further down no network answers
-
-/** Three short prompts: predict, move, read. */
-export class Prompt {
-  /** @param {number} nLatents @param {() => void} asked called when the visitor wants to be asked anew */
-  constructor(nLatents, asked) {
-    this.guess = -1;
-    this.noiseVar = 0;  // at which it was asked
-    this.isRead = false;
-    this.text = make("span");
-    const choices = Array.from({ length: nLatents + 1 }, (_, n) => button(String(n), () => this.take(n)));
-    this.choices = make("span", { class: "choices", role: "group", "aria-label": WORDS.guess }, ...choices);
-    this.again = button(WORDS.again, () => this.take(-1));
-    this.element = make("div", { class: "prompt", "aria-live": "polite" }, this.text, this.choices, this.again);
-    this.asked = asked;
-  }
-
-  /** @param {number} guess from 0; −1 for none */
-  take(guess) {
-    this.guess = guess;
-    this.isRead = false;
-    this.asked();
-  }
-
-  /** @param {View} view */
-  draw({ beta, noiseVar, alive, level }) {
-    if (this.guess < 0) this.noiseVar = noiseVar;
-    const isThere = [beta, noiseVar / this.noiseVar].every(ratio => Math.abs(Math.log(ratio)) < 0.03);
-    if (this.guess < 0) write(this.text, WORDS.predict(figures(noiseVar)));
-    else if (isThere) write(this.text, WORDS.read(this.guess, alive, figures(level)));
-    else if (!this.isRead) write(this.text, WORDS.move(this.guess, figures(this.noiseVar)));
-    this.isRead = this.guess >= 0 && (this.isRead || isThere);
-    this.choices.hidden = this.guess >= 0;
-    this.again.hidden = this.guess < 0;
-  }
-}
 
 /** The spectrum under water, and the sliders for β and σ_x². */
 export class Water {
@@ -93,9 +59,10 @@ export class Readings {
     const row = (/** @type {string} */ text, /** @type {string} */ lesson) => {
       const cells = [make("td"), make("td")];
       this.cells.push(cells);
-      return make("tr", {}, make("th", { scope: "row" }, text, ...links(lessons, lesson)), ...cells);
+      return make("tr", {}, make("th", { scope: "row" }, text), ...cells, make("td", {}, ...links(lessons, lesson)));
     };
-    const head = make("tr", {}, make("td"), make("th", { scope: "col" }, WORDS.theory), make("th", { scope: "col" }, WORDS.trained));
+    const column = (/** @type {string} */ text) => make("th", { scope: "col" }, text);
+    const head = make("tr", {}, make("td"), column(WORDS.theory), column(WORDS.trained), make("td"));
     const rows = [row(WORDS.level, "06"), row(WORDS.alive, "05"), row(WORDS.pays, "01"), row(WORDS.elbo, "03"), row(WORDS.death, "07")];
     this.note = make("p", { class: "note" });
     this.element = make("section", { class: "part readings" }, make("table", {}, head, ...rows), this.note);
@@ -141,7 +108,8 @@ export class Kl {
     const place = make("div", { class: "chart" });
     const keys = Object.entries(WORDS.legend).map(([kind, text]) => make("span", { class: `key ${kind}` }, text));
     this.chart = new KlChart(place, numbers.sizes.nLatents);
-    this.element = part("kl", [WORDS.kl, ...links(lessons, "01", "07")], make("p", { class: "legend" }, ...keys), place);
+    this.element = part("kl", [WORDS.kl, ...links(lessons, "01", "07")], make("p", { class: "legend" }, ...keys), place,
+      make("p", { class: "note" }, WORDS.klNote));
   }
 
   /** @param {View} view */
@@ -204,7 +172,7 @@ export class Latents {
     this.each = Array.from({ length: numbers.sizes.nLatents }, (_, k) => this.latent(k, dragged));
     const grid = make("div", { class: "latents" }, ...this.each.map(latent => latent.element));
     this.element = part("codes", [WORDS.latents, ...links(lessons, "01", "05")], grid,
-      make("p", { class: "note" }, WORDS.movesNote),
+      make("p", { class: "note" }, WORDS.codeNote),
       make("p", { class: "buttons" }, button(WORDS.toMean, () => reset(false)), button(WORDS.sample, () => reset(true)), ...links(lessons, "04")));
   }
 
@@ -267,16 +235,17 @@ export class Recipes {
     const names = /** @type {(keyof typeof RECIPES)[]} */ (Object.keys(RECIPES));
     this.switches = names.map(name => button(WORDS.recipe[name], () => this.use(name)));
     this.element = part("recipes", [WORDS.recipes, ...links(lessons, "06")], make("p", { class: "buttons" }, ...this.switches),
-      this.text, new OwnRecipe(numbers, level => this.useLevel(level, -1)).element);
+      this.text, make("p", { class: "note" }, WORDS.recipesNote), new OwnRecipe(numbers, level => this.useLevel(level, -1)).element);
     this.press(-1);
   }
 
   /** @param {keyof typeof RECIPES} name */
   use(name) {
-    const { nPixels, nLatents } = this.numbers.sizes, level = impliedLevel(RECIPES[name], nPixels, nLatents, 64);
+    const { nPixels, nLatents } = this.numbers.sizes, { kl, error } = counts(RECIPES[name], nPixels, nLatents, BATCH);
+    const level = kl / (2 * error);
     const alive = this.numbers.eigenvalues.slice(0, nLatents).filter(value => value > level).length;
     this.useLevel(level, Object.keys(RECIPES).indexOf(name));
-    write(this.text, WORDS.recipeSays(WORDS.recipe[name], figures(level), alive));
+    write(this.text, WORDS.recipeSays(WORDS.recipe[name], share(kl), share(error), figures(level), alive));
   }
 
   /** No switch is pressed any more. */
@@ -287,7 +256,7 @@ export class Recipes {
   /** @param {number} pressed which switch, −1 for none */
   press(pressed) {
     this.switches.forEach((element, number) => element.setAttribute("aria-pressed", String(number === pressed)));
-    write(this.text, WORDS.recipesNote);
+    write(this.text, "");
   }
 
   /** @param {number} level @param {number} pressed which switch, −1 for none */

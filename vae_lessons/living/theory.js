@@ -93,12 +93,21 @@ export function optimalElbo(eigenvalues, noiseVar, nLatents, beta) {
  * @param {Recipe} recipe @param {number} nPixels @param {number} nLatents @param {number} batchSize @returns {number}
  */
 export function impliedLevel(recipe, nPixels, nLatents, batchSize) {
+  const { kl, error } = counts(recipe, nPixels, nLatents, batchSize);
+  return kl / (2 * error);
+}
+
+/**
+ * For how much the KL and the squared error of one example count in such a loss; a sum over the batch counts each batchSize times a mean.
+ * @param {Recipe} recipe @param {number} nPixels @param {number} nLatents @param {number} batchSize
+ * @returns {{ kl: number, error: number }}
+ */
+export function counts(recipe, nPixels, nLatents, batchSize) {
   const forError = coefficient(recipe.error, checkCount("D", nPixels)) * checkPositive("error weight", recipe.errorWeight ?? 1);
   const forKl = coefficient(recipe.kl, checkCount("K", nLatents)) * checkPositive("KL weight", recipe.klWeight ?? 1);
   const batch = checkCount("batch", batchSize);
-  // Of two sums over the batch it drops out; of one it stays.
-  const ofBatch = (recipe.kl === "sum" ? batch : 1) / (recipe.error === "sum" ? batch : 1);
-  return (forKl * ofBatch) / (2 * forError);
+  if (recipe.kl === recipe.error) return { kl: forKl, error: forError };  // of two sums over the batch it drops out
+  return { kl: forKl * (recipe.kl === "sum" ? batch : 1), error: forError * (recipe.error === "sum" ? batch : 1) };
 }
 
 /** What one pixel's error, or one latent's KL, counts for. @param {string} reduction @param {number} size */

@@ -20,6 +20,7 @@ export class Trainer {
     this.objective = objective;
     this.ask = ask;
     this.isRunning = false;
+    this.isSeen = true;  // whether any of the page is on the screen
     this.run = 0;  // which press of the button trains
     this.shownAt = 0;
     /** @type {Lab | null} */
@@ -57,6 +58,13 @@ export class Trainer {
     this.ask();
   }
 
+  /** Out of sight it waits. @param {boolean} isSeen */
+  see(isSeen) {
+    const isBack = isSeen && !this.isSeen;
+    this.isSeen = isSeen;
+    if (isBack && this.isRunning) this.turn(this.run);
+  }
+
   /** @param {Error} error */
   fail(error) {
     this.isRunning = false;
@@ -68,7 +76,7 @@ export class Trainer {
 
   /** As many steps as fit between two pictures; with fewer pictures for those who asked for less motion. @param {number} run */
   turn(run) {
-    if (run !== this.run || !this.isRunning || !this.lab || !this.element.isConnected) return;
+    if (run !== this.run || !this.isRunning || !this.lab || !this.isSeen || !this.element.isConnected) return;
     const end = performance.now() + TRAIN_FOR, { beta, noiseVar } = this.objective();
     try {
       do this.lab.step(beta, noiseVar);
@@ -90,11 +98,11 @@ export class Trainer {
   }
 
   /** @param {import("./parts.js").View} view */
-  draw({ beta, noiseVar, theory, lab }) {
+  draw({ beta, noiseVar, theory, alive, lab }) {
     if (!lab || !this.lab) return;
     const { eigenvalues, sizes: { nLatents, nPixels } } = this.numbers, kl = sum(lab.kl);
     const gap = optimalElbo(eigenvalues, noiseVar, nLatents, beta) - gaussianElbo(lab.error, kl, noiseVar, beta, nPixels);
-    const rough = beta * noiseVar < ROUGH ? ` ${WORDS.labRough}` : "";
-    write(this.text, WORDS.labSays(this.lab.nSteps, decimal(kl), decimal(sum(theory)), decimal(gap, 3)) + rough);
+    const rough = beta * noiseVar < ROUGH ? ` ${WORDS.labRough}` : "", drowned = alive ? "" : ` ${WORDS.labDrowned}`;
+    write(this.text, WORDS.labSays(this.lab.nSteps, decimal(kl), decimal(sum(theory)), decimal(gap, 3)) + rough + drowned);
   }
 }

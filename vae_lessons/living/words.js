@@ -16,6 +16,15 @@ export function listed(values) {
   return Array.from(values, value => decimal(value)).join(", ");
 }
 
+/** A weight as people write it: 1/64 and not 0.015625. @param {number} value @returns {string} */
+export function share(value) {
+  const parts = Math.round(1 / value);
+  return parts > 1 && parts * value === 1 && parts < 4000 ? `1/${parts}` : String(value);
+}
+
+/** @param {string} factor */
+const bracketed = factor => (factor.includes("/") ? `(${factor})` : factor);
+
 /** @param {number} n @param {string} one @param {string} many */
 const counted = (n, one, many) => `${n || "no"} ${n === 1 ? one : many}`;
 
@@ -29,15 +38,20 @@ export const WORDS = {
   guess: "Your guess",
   move: (/** @type {number} */ guess, /** @type {string} */ noise) =>
     `Move. You say ${guess}. Now take β to 1, by its slider or by the water itself, and leave σₓ² at ${noise}.`,
+  moved: (/** @type {number} */ guess, /** @type {string} */ asked, /** @type {string} */ noise) =>
+    `Move. You say ${guess}, for σₓ² = ${asked}; but now σₓ² is ${noise}. Take it back to ${asked} and β to 1, or press “ask again”.`,
   read: (/** @type {number} */ guess, /** @type {number} */ alive, /** @type {string} */ level) =>
-    `Read. ${guess === alive ? "Right" : `It is ${alive}, not ${guess}`}: of the eight bars with a latent, ${counted(alive, "stands", "stand")} above ${level}. ` +
+    `Read. ${guess === alive ? "Right" : `It is ${alive}, not ${guess}`}: of the eight bars with a latent, ${counted(alive, "stands", "stand")} above ${level}, where the water is at β = 1. ` +
     "A latent lives while its bar, λᵢ, is above the water, and pays ½ log(λᵢ/βσₓ²) nats. Now draw a digit, and drag a latent that lives and one that drowned.",
 
   water: "The water: variance of digits in 16 directions [pixel²]",
   waterAlt: (/** @type {string} */ level, /** @type {number} */ alive, /** @type {string} */ first) =>
     `Bars: the variances of handwritten digits along sixteen principal directions, the largest ${first}. Water stands at ${level}. ` +
     `Of eight directions that have a latent, ${alive || "none"} rise above it.`,
-  waterNote: "Dashed: directions for which no latent is left. The marks under β are where, in theory, each latent dies.",
+  waterNote: "β makes a nat dearer, σₓ² makes an error cheaper: which latents live depends on their product alone, the water level. " +
+    "Dashed: directions for which no latent is left. The marks under β are where, in theory, each latent dies.",
+  strip: (/** @type {string} */ level, /** @type {number} */ alive, /** @type {number} */ all, /** @type {string} */ kl, /** @type {number} */ nSteps) =>
+    `water ${level}: ${alive} of ${all} live, ${kl} nats${nSteps ? `; trains, step ${nSteps}` : ""}`,
   beta: ["β", "price of a nat"],
   noise: ["σₓ²", "variance of the decoder’s noise"],
 
@@ -46,20 +60,21 @@ export const WORDS = {
   level: "water level βσₓ²",
   alive: "latents in use",
   pays: "total KL [nats]",
-  elbo: "log p(x|z) − β KL",
+  elbo: "objective log p(x|z) − β KL",
   death: "last latent dies at β",
   between: (/** @type {string} */ low, /** @type {string} */ high) => `${low}–${high}`,
   ofLatents: (/** @type {number} */ alive, /** @type {number} */ all) => `${alive} of ${all}`,
   readingsNote: (/** @type {string} */ level, /** @type {number} */ count) =>
-    `Per digit, in nats. Theory: the best linear VAE. Trained: of ${count} networks the one whose level is nearest, ${level}; a latent that pays over 0.1 nats counts as used. ` +
-    "A network bends where a linear model cannot, and may pay more in fewer latents.",
+    `Per digit, in nats; at β = 1 the objective is the ELBO. Theory: the best linear VAE; a latent above the water is in use. Trained: of ${count} networks the one whose level is nearest, ${level}; ` +
+    "there no latent pays exactly nothing, and one that pays over 0.1 nats counts as in use. A network bends where a linear model cannot, and may pay more in fewer latents.",
   noneTrained: (/** @type {string} */ level) => `Per digit, in nats. Theory: the best linear VAE. No network was trained for water so low: the lowest stood at ${level}.`,
   none: "–",
 
   kl: "What each latent pays: KL [nats per digit]",
   klAlt: (/** @type {string} */ theory, /** @type {string} */ trained, /** @type {string} */ lab) =>
     `KL of each latent in nats, largest first. Linear theory: ${theory}. Trained network: ${trained}.${lab && ` In training here: ${lab}.`}`,
-  legend: { bars: "linear theory", dots: "trained network", diamonds: "trains here" },
+  klNote: "The KL measures in nats how far the code q(z|x) of a digit is from the prior. It is 0 only where the two are the same: then z says nothing about the digit.",
+  legend: { bars: "theory, best linear VAE", dots: "trained network", diamonds: "trains here" },
 
   draw: "Draw a digit",
   drawHere: "draw here",
@@ -82,7 +97,7 @@ export const WORDS = {
     `z = ${z}; this digit pays ${kl} nats for it; from −2 to 2 it moves the picture by ${swing}`,
   latentPays: (/** @type {string} */ kl) => `${kl} nats`,
   latentMoves: (/** @type {string} */ swing) => `moves ${swing}`,
-  movesNote: "“Moves” is how far the picture goes while z goes from −2 to 2: the root of the summed squares of all pixels.",
+  codeNote: "Grey is the prior N(0, 1), from which z comes when there is no digit; orange is q(z|x), what the encoder says of z for this digit. “Moves” is how far the picture goes while z goes from −2 to 2: the root of the summed squares of all pixels.",
   toMean: "z back to the means",
   sample: "draw z from q",
 
@@ -97,6 +112,7 @@ export const WORDS = {
   labWaits: "Press “train”, then move β: the diamonds run after the bars.",
   labSays: (/** @type {number} */ steps, /** @type {string} */ kl, /** @type {string} */ theory, /** @type {string} */ gap) =>
     `Step ${steps}: pays ${kl} nats, in theory ${theory}. Its objective is ${gap} nats below the best possible.`,
+  labDrowned: "All is under water: no latent is worth its price, and all that it learns is the average digit.",
   labRough: "So low the water, its steps are too long to settle.",
   labFailed: (/** @type {string} */ reason) => `The training stopped: ${reason}.`,
 
@@ -105,9 +121,9 @@ export const WORDS = {
   recipe: {
     post: "the post: mean + mean", sums: "sum + sum", half: "½ sum + sum", mixed: "mean + sum_mean", small: "mean + 0.00025 sum_mean", kilo: "sum + mean",
   },
-  recipeSays: (/** @type {string} */ name, /** @type {string} */ level, /** @type {number} */ alive) =>
-    `${name}: with 64 pixels, 8 latents and batches of 64, βσₓ² = (what a KL counts)/(2 × what a squared error counts) = ${level}. ` +
-    `${alive ? `${alive} of 8 latents stand above the water.` : "Everything drowns: a grey blur."}`,
+  recipeSays: (/** @type {string} */ name, /** @type {string} */ kl, /** @type {string} */ error, /** @type {string} */ level, /** @type {number} */ alive) =>
+    `${name}: with 64 pixels, 8 latents and batches of 64, a nat counts ${kl}, a squared error of 1 counts ${error}, and so βσₓ² = ${bracketed(kl)} / (2 × ${bracketed(error)}) = ${level}. ` +
+    `${alive ? `${alive} of 8 latents stand above the water.` : "Everything drowns. Where nothing is written, the answer with the least squared error is the same for every digit: their average, a grey blur."}`,
   own: "Your own loss",
   fields: { nPixels: "pixels D", nLatents: "latents K", batch: "batch size", error: "squared error", errorWeight: "error weight", kl: "KL", klWeight: "KL weight" },
   reductions: { mean: "mean", sum: "sum", sum_mean: "sum_mean" },
