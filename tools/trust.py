@@ -51,6 +51,13 @@ def commit() -> str:
     return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
 
 
+def merged(name: str, row: Row) -> list[Row]:
+    """The recorded rows with this one in the place of what was tried before, for a table that grows a row at a time."""
+    path = RECORDS / f"{name}.json"
+    rows = [Row(**each) for each in json.loads(path.read_text(encoding="utf-8"))["rows"]] if path.exists() else []
+    return sorted([each for each in rows if each.tried != row.tried] + [row], key=lambda each: each.tried)
+
+
 def record(name: str, rows: Sequence[Row]) -> Path:
     """Save the rows as tests/trust/NAME.json, with the command, the day, the commit and the machine."""
     path = RECORDS / f"{name}.json"
