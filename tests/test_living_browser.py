@@ -883,6 +883,7 @@ def test_predict_move_and_read(visit: Visit) -> None:
     prompt.get_by_role("button", name="5", exact=True).click()
     expect(prompt).to_contain_text("Move. You say 5.")
     assert visit.state()["beta"] == 0.5, "an answer moves nothing"
+    assert framed(visit) == ["β"], "what the prompt speaks of"
     expect(prompt.get_by_role("button", name="5", exact=True)).to_be_hidden()
     slider = visit.slider("β")
     low, high = visit.ends("BETA")
@@ -890,6 +891,7 @@ def test_predict_move_and_read(visit: Visit) -> None:
     right = (np.array(EIGENVALUES[:K]) > 0.5).sum()
     said = f"Read. It is {right}, not 5: of the eight bars with a latent, {right} stand above 0.50, where the water is at β = 1."
     expect(prompt).to_contain_text(said)
+    assert framed(visit) == ["Draw", "Its code"]
     page.keyboard.press("Home")
     visit.rest()
     expect(prompt).to_contain_text(said)
@@ -900,6 +902,14 @@ def test_predict_move_and_read(visit: Visit) -> None:
     prompt.get_by_role("button", name=str(right), exact=True).click()
     slider.fill(str(round(STEPS * math.log(1 / low) / math.log(high / low))))
     expect(prompt).to_contain_text("Read. Right:")
+
+
+def framed(visit: Visit) -> list[str]:
+    """With what the framed parts begin."""
+    outlined = """() => [...document.querySelectorAll(".living *")]
+        .filter(each => getComputedStyle(each).outlineStyle === "dashed").map(each => each.textContent)"""
+    visit.page.evaluate(DRAWN)
+    return [re.match("β|Draw|Its code", text).group() for text in visit.page.evaluate(outlined)]
 
 
 def test_the_prompt_answers_whoever_passes_one_and_tells_of_another_noise(visit: Visit) -> None:

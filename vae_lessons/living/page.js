@@ -50,6 +50,7 @@ export class Page {
   constructor(root, source) {
     const { numbers, lessons } = source, { nLatents } = numbers.sizes, ask = () => this.ask();
     this.source = source;
+    this.root = root;
     this.beta = this.noiseVar = 0.5;
     this.random = new Random(1);
     /** @type {Map<number, Network>} */
@@ -193,6 +194,7 @@ export class Page {
   draw() {
     const view = this.view();
     for (const each of [this.prompt, this.water, this.readings, this.kl, this.trainer]) each.draw(view);
+    if (this.root.dataset.step !== this.prompt.step) this.root.dataset.step = this.prompt.step;  // what the prompt speaks of is framed
     this.strip.draw(view, this.trainer.isRunning ? this.trainer.lab?.nSteps ?? 0 : 0);
     this.announce(WORDS.says(figures(view.beta), figures(view.level), view.alive, decimal(sum(view.theory)), decimal(sum(view.trained.kl))));
     const index = this.source.numbers.models.indexOf(view.trained), network = this.networks.get(index);

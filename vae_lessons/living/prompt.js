@@ -51,6 +51,11 @@ export class Prompt {
     this.again.hidden = this.guess < 0;
   }
 
+  /** @returns {"predict" | "move" | "read"} */
+  get step() {
+    return this.guess < 0 ? "predict" : this.isRead ? "read" : "move";
+  }
+
   /** Whether β is at 1, or went past it since the last look. @param {number} beta @returns {boolean} */
   isAtOne(beta) {
     return Math.abs(Math.log(beta)) < NEAR || Math.sign(Math.log(beta)) === -this.side;
@@ -59,8 +64,8 @@ export class Prompt {
   /** @param {boolean} isAsked whether σ_x² is still what was asked for @param {number} noiseVar what it is now @returns {string} */
   says(isAsked, noiseVar) {
     const asked = figures(this.noiseVar);
-    if (this.guess < 0) return WORDS.predict(asked);
-    if (this.isRead) return WORDS.read(this.guess, this.eigenvalues.filter(value => value > this.noiseVar).length, asked);
+    if (this.step === "predict") return WORDS.predict(asked);
+    if (this.step === "read") return WORDS.read(this.guess, this.eigenvalues.filter(value => value > this.noiseVar).length, asked);
     return isAsked ? WORDS.move(this.guess, asked) : WORDS.moved(this.guess, asked, figures(noiseVar));
   }
 }
