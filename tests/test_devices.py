@@ -105,6 +105,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "fit, the post's loss": lambda: fit(on(META), X, post_loss, **SHORT),
     "gradient_step": lambda: one_step(torch.Generator()),
     "sweep": lambda: sweep(X, **THREE)[0::2],
+    "sweep, a noise variance each": lambda: sweep(X, noise_var=[0.1, 0.2, 0.3], **THREE)[0::2],
     "weights of a sweep": lambda: list(sweep(X, **THREE).stack.parameters()),
     "a model of a sweep": lambda: list(sweep(X, **THREE).model(1).to(META).parameters()),
     "gaussian_elbo": lambda: loss_of_a_pass(partial(gaussian_elbo, noise_var=0.5)),

@@ -146,6 +146,105 @@ def test_an_interrupt_leaves_a_trained_model_no_worse(monkeypatch):
     assert fit_to_optimum(model, x, 0.5) == best
 
 
+def gains(monkeypatch, *of_each_latent: float) -> list[int]:
+    """Let the training of the latents gain what is told, and nothing once that is used up; the latents it trains."""
+    left, trained = list(of_each_latent), []
+
+    def told(k, *_):
+        trained.append(k)
+        return left.pop(0) if left else 0.0
+
+    monkeypatch.setattr(optimum, "_train_latent", told)
+    return trained
+
+
+def test_it_ends_after_the_round_in_which_no_latent_gains(monkeypatch):
+    trained = gains(monkeypatch, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0)
+    with pytest.warns(RuntimeWarning, match=r"^nothing more was gained, \S+ nats below the optimum$"):
+        fit_to_optimum(drawn(64, 3), X.double(), 0.5)
+    assert trained == [0, 1, 2] * 3
+
+
+@pytest.mark.parametrize(("beta", "rounds"), [(1.0, 2), (0.1, 1)])
+def test_a_gain_is_weighed_as_the_objective_is(monkeypatch, beta, rounds):
+    trained = gains(monkeypatch, 3e-9)
+    with pytest.warns(RuntimeWarning, match="nothing more was gained"):
+        fit_to_optimum(drawn(64, 2), X.double(), 0.5, beta)
+    assert trained == [0, 1] * rounds
+
+
+def test_it_gives_up_after_so_many_rounds(monkeypatch):
+    trained = gains(monkeypatch, *[1.0] * 99)
+    with pytest.warns(RuntimeWarning, match="^not done after 10 rounds, ") as told:
+        fit_to_optimum(drawn(64, 1), X.double(), 0.5)
+    assert trained == [0] * 10 and told[0].filename == __file__
+
+
+def test_an_interrupt_is_said_to_be_one(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(optimum, "_train_latent", interrupted)
+    with pytest.warns(RuntimeWarning, match=r"^interrupted, \S+ nats below the optimum$"):
+        fit_to_optimum(drawn(), X.double(), 0.5)
+
+
+def test_a_latent_gains_what_its_loss_falls_by():
+    """The first round gains nats, another from where it ended nothing."""
+    eigenvalues = torch.tensor([4.0, 1.0, 0.1]).double()
+    start = optimum.Weights(*(torch.ones(shape).double() for shape in ((3, 1), (1, 3), (1,))))
+    weights = optimum.Weights(*(value.clone() for value in start))
+    latent = optimum._Latent(torch.eye(3).double(), eigenvalues, 0.5)
+    first = latent.loss(latent.coordinates(start.decoder[:, 0], start.encoder[0], start.sigma[0])).item()
+    gained = optimum._train_latent(0, weights, start, eigenvalues, 0.5)
+    last = latent.loss(latent.coordinates(weights.decoder[:, 0], weights.encoder[0], weights.sigma[0])).item()
+    assert gained == pytest.approx(first - last, abs=1e-9) and gained > 1
+    assert optimum._train_latent(0, weights, weights, eigenvalues, 0.5) == pytest.approx(0, abs=1e-9)
+
+
+def latent_of(*eigenvalues: float) -> optimum._Latent:
+    variances = torch.tensor(eigenvalues).double()
+    return optimum._Latent(torch.eye(len(variances)).double(), variances, 0.5)
+
+
+def test_coordinates_are_undone_by_weights():
+    latent, generator = latent_of(4.0, 1.0, 0.1), torch.Generator().manual_seed(0)
+    drawn = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((3,), (3,), ())]
+    drawn[2] = drawn[2].abs()
+    for ours, given in zip(latent.weights(latent.coordinates(*drawn)), drawn, strict=True):
+        torch.testing.assert_close(ours, given)
+
+
+def test_coordinates_are_zero_and_one_where_encoder_and_sigma_fit_the_decoder():
+    latent, decoder = latent_of(4.0, 1.0), torch.tensor([1.0, 0.5]).double()
+    free = latent.coordinates(decoder, decoder / 1.75, torch.tensor((0.5 / 1.75) ** 0.5).double())
+    assert [value.tolist() for value in free] == [[1.0, 0.5], pytest.approx([0, 0]), pytest.approx(1)]
+    assert all(value.requires_grad for value in free)
+    shifted = latent.coordinates(decoder, decoder / 1.75 + 0.1, torch.tensor(0.5).double())
+    unit = (0.5 / 1.75) ** 0.5
+    assert shifted[1].tolist() == pytest.approx([0.2 / unit, 0.1 / unit]) and shifted[2].item() == pytest.approx(
+        0.5 / unit
+    )
+
+
+def test_the_loss_of_a_silent_latent_is_the_error_alone():
+    """No KL, and every variance unexplained."""
+    latent, zero = latent_of(4.0, 1.0), torch.zeros(2).double()
+    free = latent.coordinates(zero, zero, torch.tensor(1.0).double())
+    assert latent.loss(free).item() == pytest.approx(5.0)  # (4 + 1) / (2 · ½)
+
+
+def test_a_direction_without_variance_has_a_unit_that_rounding_leaves():
+    assert latent_of(4.0, 0.0).spread.tolist() == pytest.approx([2, 2e-7])
+
+
+def test_data_that_do_not_vary_leave_every_latent_silent():
+    model = drawn(3, 2)
+    reached = fit_to_optimum(model, torch.full((5, 3), 0.3).double(), 0.5)
+    assert reached == pytest.approx(-1.5 * math.log(2 * math.pi * 0.5), abs=1e-6)
+    assert model.decoder.bias.tolist() == pytest.approx([0.3] * 3)
+
+
 BAD = {
     "a stack": (lambda: fit_to_optimum(torch.nn.Linear(64, 8), X.double(), 0.5), TypeError, "model must be of type"),
     "other width": (

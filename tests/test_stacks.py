@@ -38,6 +38,27 @@ def test_every_model_of_a_sweep_is_the_one_fit_alone():
         torch.testing.assert_close(together.history.kl[:, m], history.kl)
 
 
+@pytest.mark.parametrize("kind", [list, tuple, lambda values: torch.tensor(values).double()])
+def test_models_of_a_sweep_may_have_noise_and_seeds_of_their_own(kind):
+    noise, seeds = kind([0.2, 0.7]), [4, 5]
+    together = sweep(X[:99].float(), [1.0, 1.0], noise_var=noise, n_latents=3, n_hidden=10, seed=seeds, **SHORT)
+    assert together.history.loss.dtype == together.betas.dtype == torch.float32
+    for m, seed in enumerate(seeds):
+        torch.manual_seed(seed)
+        alone = reference_vae(n_latents=3, n_hidden=10)
+        history = fit(alone, X[:99].float(), negative_elbo((0.2, 0.7)[m]), seed=seed, **SHORT)
+        torch.testing.assert_close(together.history.loss[:, m], history.loss)
+
+
+def test_a_sweep_is_of_the_reference_vae_unless_told_otherwise():
+    together = sweep(X[:99].float(), [1.0], **SHORT)
+    torch.manual_seed(0)
+    alone = reference_vae()
+    history = fit(alone, X[:99].float(), negative_elbo(0.5), seed=0, **SHORT)
+    torch.testing.assert_close(together.history.loss[:, 0], history.loss)
+    assert [w.shape for w in together.model(0).parameters()] == [w.shape for w in alone.parameters()]
+
+
 def test_sweep_leaves_the_global_generator_alone():
     torch.manual_seed(0)
     expected = torch.rand(1)
@@ -91,14 +112,52 @@ def test_each_model_of_a_stack_can_have_its_own_images():
             torch.testing.assert_close(ours[m], theirs)
 
 
+TWO = [1.0, 1.0]
+
+
 @pytest.mark.parametrize(
-    ("call", "message"),
+    ("call", "error", "message"),
     [
-        (lambda: sweep(X, [1.0, -1.0]), "betas must not be negative, got -1"),
-        (lambda: sweep(X, []), "betas must not be empty"),
-        (lambda: stack_models(small, []), "seeds must hold at least one, got none"),
+        (lambda: sweep(X, [1.0, -1.0]), ValueError, "betas must not be negative, got -1"),
+        (lambda: sweep(X, []), ValueError, "betas must not be empty, got shape (0,)"),
+        (lambda: sweep(X, [TWO]), ValueError, "betas must have shape (M,), got (1, 2)"),
+        (lambda: sweep(X[0], TWO), ValueError, "x must have shape (N, D), got (64,)"),
+        (lambda: sweep(X, TWO, noise_var=0.0), ValueError, "noise_var must be positive, got 0"),
+        (lambda: sweep(X, TWO, noise_var=[1.0, 0.0]), ValueError, "noise_var must be positive, got 0"),
+        (lambda: sweep(X, TWO, noise_var=[TWO]), ValueError, "noise_var must have shape (M,), got (1, 2)"),
+        (
+            lambda: sweep(X, TWO, noise_var=[1.0] * 3),
+            ValueError,
+            "noise_var must be one number or have shape (2,), got shape (3,)",
+        ),
+        (
+            lambda: sweep(X, TWO, seed=[1, 2, 3]),
+            ValueError,
+            "seed must be one, or one for each of 2 models, got 3",
+        ),
+        (lambda: sweep(X, TWO, seed=[1, -1]), ValueError, "seed must be at least 0, got -1"),
+        (lambda: sweep(X, TWO, seed=0.5), TypeError, "seed must be an int, got float"),
+        (lambda: stack_models(small, []), ValueError, "seeds must hold at least one, got none"),
+        (lambda: stack_models(small, 3), TypeError, "seeds must be of type Sequence, got int"),
+        (lambda: stack_models(small, [-1]), ValueError, "seeds must be at least 0, got -1"),
+        (lambda: stack_models(3, [1]), TypeError, "build must be a function, got int"),
+        (
+            lambda: stack_models(lambda layer: layer(3, 3), [1]),
+            TypeError,
+            "what build returns must be of type LatentGaussian, got Linear",
+        ),
     ],
 )
-def test_bad_input_is_named(call, message):
-    with pytest.raises(ValueError, match=message):
+def test_bad_input_is_named(call, error, message):
+    with pytest.raises(error) as caught:
         call()
+    assert str(caught.value) == message
+
+
+def test_a_model_of_a_sweep_is_asked_for_by_its_number():
+    two = sweep(X[:64], TWO, n_hidden=3, epochs=1, progress=False)
+    assert len(list(two.model(1).parameters())) == len(list(two.stack.parameters()))
+    with pytest.raises(ValueError, match=r"^index must be less than 2, the number of models, got 2$"):
+        two.model(2)
+    with pytest.raises(ValueError, match=r"^index must be at least 0, got -1$"):
+        two.model(-1)

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import signal
 import sys
 import threading
@@ -12,12 +13,13 @@ import psutil
 import pytest
 import torch
 
-from vae_lessons import training
+from vae_lessons import checks, training
 from vae_lessons.data import digits
-from vae_lessons.model import StackedLinear, reference_vae
+from vae_lessons.model import Output, StackedLinear, reference_vae
 from vae_lessons.objective import Loss, gaussian_elbo, negative_elbo
 from vae_lessons.stacks import stack_models
-from vae_lessons.training import Diverged, History, fit, useful_threads
+from vae_lessons.torch_state import threads
+from vae_lessons.training import Diverged, History, fit, gradient_step, shuffled, useful_threads
 
 X = digits().x
 
@@ -228,15 +230,271 @@ def test_a_list_of_one_loss_is_that_loss():
     assert all(torch.equal(a, b) for a, b in zip(alone.parameters(), listed.parameters()))
 
 
-BAD = {
-    "no epochs": (lambda: fit(fresh(), X, negative_elbo(), epochs=0), ValueError, "epochs must be at least 1, got 0"),
-    "negative lr": (lambda: fit(fresh(), X, negative_elbo(), lr=-1.0), ValueError, "lr must be positive, got -1"),
-    "one image": (lambda: fit(fresh(), X[0], negative_elbo()), ValueError, r"x must have shape \(B, 64\)"),
-    "no losses": (lambda: fit(fresh(), X, []), ValueError, "loss must be a loss or a list"),
+def test_fit_is_told_nothing_and_trains_as_its_signature_says():
+    untold, told = fresh(), fresh()
+    history = fit(untold, X[:70], negative_elbo())
+    expected = fit(told, X[:70], negative_elbo(), epochs=40, batch_size=64, lr=1e-3, seed=0, progress=False)
+    assert len(history.loss) == 40 and torch.equal(history.loss, expected.loss)
+
+
+def test_progress_counts_epochs_and_can_be_turned_off(capsys):
+    fit(fresh(), X[:64], negative_elbo(), epochs=2)
+    assert re.search(r"2 epochs .*00:00 < 00:00", capsys.readouterr().err)
+    fit(fresh(), X[:64], negative_elbo(), epochs=2, progress=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_the_first_epoch_looks_at_every_image_and_the_later_ones_trust_it():
+    seen = []
+
+    def loss(output, images):
+        seen.append(checks._entries_known.get())
+        return negative_elbo()(output, images)
+
+    fit(fresh(), X[:64], loss, epochs=3, progress=False)
+    assert seen == [False, True, True] and not checks._entries_known.get()
+
+
+def test_a_step_is_that_of_the_optimizer_on_this_loss_with_this_noise():
+    ours, theirs = fresh(), fresh()
+    optimizers = [torch.optim.SGD(model.parameters(), lr=0.1) for model in (ours, theirs)]
+    for _ in range(2):  # the second must not see the gradients of the first
+        value, terms = gradient_step(ours, X[:9], negative_elbo(), optimizers[0], torch.Generator().manual_seed(3))
+        expected = negative_elbo()(theirs(X[:9], generator=torch.Generator().manual_seed(3)), X[:9])
+        optimizers[1].zero_grad()
+        expected[0].backward()
+        optimizers[1].step()
+        assert torch.equal(value, expected[0]) and torch.equal(terms.kl, expected[1].kl)
+        assert torch.equal(terms.log_likelihood, expected[1].log_likelihood)
+        assert not (value.requires_grad or terms.kl.requires_grad or terms.log_likelihood.requires_grad)
+    assert all(map(torch.equal, ours.parameters(), theirs.parameters()))
+
+
+@pytest.mark.parametrize(
+    ("mu", "log_sigma", "x_hat", "overflows"),
+    [
+        (1.2e19, math.log(1.2e19), 0.0, True),  # each alone has a square, their sum has none
+        (1.2e19, 0.0, 1.2e19, True),
+        (0.0, math.log(1.2e19), 1.2e19, True),
+        (1.2e19, 0.0, 0.0, False),
+        (1e15, 0.0, 1e15, False),
+        (math.nan, 0.0, 0.0, True),
+        (0.0, math.nan, 0.0, True),
+        (0.0, 0.0, math.nan, True),
+    ],
+)
+def test_a_pass_overflows_where_the_square_of_its_largest_deviation_does(mu, log_sigma, x_hat, overflows):
+    def pass_with(*values: float) -> Output:
+        mu, log_sigma, x_hat = (torch.zeros(2, 3, 1).index_fill_(0, torch.tensor([1]), value) for value in values)
+        for value in (mu, log_sigma, x_hat):
+            value[1, 1:] = 0  # in one row of the second model alone
+        return output_of(mu, log_sigma, x_hat)
+
+    assert training._overflows(pass_with(mu, log_sigma, x_hat)).tolist() == [False, overflows]
+
+
+def output_of(mu: torch.Tensor, log_sigma: torch.Tensor, x_hat: torch.Tensor) -> Output:
+    named = {"mu": mu, "log_sigma": log_sigma, "x_hat": x_hat}
+    return Output(**{name: named.get(name, torch.zeros_like(mu)) for name in Output._fields})
+
+
+@pytest.mark.parametrize(("taken", "expected"), [(0, "step 1: check"), (1, "step 2: the steps are too large")])
+def test_the_likely_cause_counts_the_steps_that_were_taken(taken, expected):
+    model = fresh()
+    optimizer = torch.optim.Adam(model.parameters())
+    for _ in range(taken):
+        gradient_step(model, X[:9], negative_elbo(), optimizer, torch.Generator())
+    assert training._likely_cause(optimizer).startswith(expected)
+
+
+def test_what_diverged_is_told_word_for_word_where_fit_was_called():
+    stack = small_stack(0, 1, 2)
+    with pytest.warns(RuntimeWarning) as caught:
+        fit(stack, X[:128], failing(0, 2, calls=range(3, 4)), epochs=4, progress=False)
+    assert str(caught[0].message) == (
+        "of the 3 models these diverged: number 0 (epoch 2), 2 (epoch 2), at lr = 0.001; try a smaller lr"
+    )
+    assert caught[0].filename == __file__ and len(caught) == 1
+
+
+def test_an_error_of_the_loss_itself_passes():
+    def refuses(output, images):
+        raise ValueError("no such pixels")
+
+    with pytest.raises(ValueError, match=r"^no such pixels$"):
+        fit(small_stack(0, 1), X[:64], refuses, progress=False)
+
+
+def test_a_loss_that_refuses_and_one_that_is_infinite_lose_two_models_at_once():
+    """The first model's output overflows, which the loss refuses; of the others it makes one infinite."""
+    stack = small_stack(0, 1, 2)
+    with torch.no_grad():
+        stack.head_mu.weight[0] = 1e30
+    with pytest.warns(RuntimeWarning, match=r"number 0 \(epoch 1\), 2 \(epoch 1\)"):
+        history = fit(stack, X[:64], failing(2, calls=range(1)), epochs=1, progress=False)
+    assert history.loss[0].isnan().tolist() == [True, False, True]
+
+
+def test_a_gradient_step_of_a_stack_marks_the_lost_model_alone():
+    stack = small_stack(0, 1)
+    optimizer = torch.optim.Adam(stack.parameters())
+    value, terms = gradient_step(stack, X[:9], failing(1, calls=range(1)), optimizer, torch.Generator())
+    assert value.isnan().tolist() == [False, True]
+    assert terms.kl.isnan().all((1, 2)).tolist() == terms.log_likelihood.isnan().all(1).tolist() == [False, True]
+    assert terms.kl[0].isfinite().all() and terms.log_likelihood[0].isfinite().all()
+    assert not (value.requires_grad or terms.kl.requires_grad)
+
+
+def test_a_weight_that_the_loss_does_not_reach_has_no_gradient_to_spoil():
+    stack = small_stack(0, 1)
+    stack.register_parameter("unused", torch.nn.Parameter(torch.ones(2)))
+    with pytest.warns(RuntimeWarning, match="number 1"):
+        fit(stack, X[:64], failing(1, calls=range(1)), epochs=1, progress=False)
+    assert stack.unused.tolist() == [1, 1]
+
+
+def test_a_training_that_ends_in_its_first_epoch_has_an_empty_history():
+    history = training._history([], True)
+    assert [tuple(value.shape) for value in history[:3]] == [(0,), (0,), (0, 0)]
+    assert history.interrupted and history.elbo.shape == (0,)
+
+
+def test_shuffled_gives_each_example_once_in_the_order_of_its_generator():
+    x = torch.arange(10.0).unsqueeze(1)
+    batches = list(shuffled(x, 4, torch.Generator().manual_seed(1)))
+    order = torch.randperm(10, generator=torch.Generator().manual_seed(1))
+    assert [len(batch) for batch in batches] == [4, 4, 2]
+    assert torch.equal(torch.cat(batches), x[order])
+    two = list(shuffled(x, 4, [torch.Generator().manual_seed(seed) for seed in (1, 2)]))
+    assert [batch.shape for batch in two] == [(2, 4, 1), (2, 4, 1), (2, 2, 1)]
+    assert torch.equal(torch.cat(two, 1)[0], x[order])
+    assert not torch.equal(torch.cat(two, 1)[1], x[order])
+
+
+def wide(n_hidden: int) -> torch.nn.Module:
+    return reference_vae(1000, 2, n_hidden)
+
+
+@pytest.mark.parametrize(("n_hidden", "idle", "expected"), [(200, 4, 4), (199, 4, 1), (200, 1, 1)])
+def test_a_model_is_large_from_200_000_weights_in_a_matrix(monkeypatch, n_hidden, idle, expected):
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval: 0.0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: idle)
+    assert useful_threads(wide(n_hidden)) == expected
+
+
+@pytest.mark.parametrize(("busy", "expected"), [(0.49, 2), (0.5, 1)])
+def test_a_machine_is_idle_below_half_a_core(monkeypatch, busy, expected):
+    waited = []
+
+    def percent(interval: float) -> float:
+        waited.append(interval)
+        return 100 * busy / 8
+
+    monkeypatch.setattr(psutil, "cpu_percent", percent)
+    monkeypatch.setattr(psutil, "cpu_count", lambda: 8)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert useful_threads(wide(200)) == expected and waited == [0.1]
+
+
+def test_fit_uses_the_threads_that_pay(monkeypatch):
+    used = []
+
+    def loss(output, images):
+        used.append(torch.get_num_threads())
+        return negative_elbo()(output, images)
+
+    monkeypatch.setattr(training, "useful_threads", lambda model: 2)
+    with threads(1):
+        fit(fresh(), X[:64], loss, epochs=1, progress=False)
+        assert torch.get_num_threads() == 1
+    assert used == [2]
+
+
+LOSS = negative_elbo()
+REFUSED = {
+    "no epochs": (lambda: fit(fresh(), X, LOSS, epochs=0), ValueError, "epochs must be at least 1, got 0"),
+    "no images in a batch": (
+        lambda: fit(fresh(), X, LOSS, batch_size=0),
+        ValueError,
+        "batch_size must be at least 1, got 0",
+    ),
+    "negative lr": (lambda: fit(fresh(), X, LOSS, lr=-1.0), ValueError, "lr must be positive, got -1"),
+    "lr of zero": (lambda: fit(fresh(), X, LOSS, lr=0.0), ValueError, "lr must be positive, got 0"),
+    "one image": (lambda: fit(fresh(), X[0], LOSS), ValueError, "x must have shape (B, 64), got (64,)"),
+    "model": (
+        lambda: fit(torch.nn.Linear(64, 64), X, LOSS),
+        TypeError,
+        "model must be of type LatentGaussian, got Linear",
+    ),
+    "no losses": (
+        lambda: fit(fresh(), X, []),
+        ValueError,
+        "loss must be a loss or a list of at least one, got an empty list",
+    ),
+    "no loss": (lambda: fit(fresh(), X, 3), TypeError, "loss must be of type Sequence, got int"),
+    "one bad loss": (lambda: fit(fresh(), X, [LOSS, 3]), TypeError, "loss must be a function, got int"),
+    "seed": (lambda: fit(fresh(), X, LOSS, seed=-1), ValueError, "seed must be at least 0, got -1"),
+    "one bad seed": (
+        lambda: fit(small_stack(0, 1), X, LOSS, seed=[0, -1]),
+        ValueError,
+        "seed must be at least 0, got -1",
+    ),
+    "seeds of a single model": (
+        lambda: fit(fresh(), X, LOSS, seed=[1, 2]),
+        ValueError,
+        "seed must be one, or a list of one for each of 0 models, got [1, 2]",
+    ),
+    "seeds": (
+        lambda: fit(small_stack(0, 1), X, LOSS, seed=[1]),
+        ValueError,
+        "seed must be one, or a list of one for each of 2 models, got [1]",
+    ),
+    "threads of no model": (
+        lambda: useful_threads(torch.nn.Linear(2, 2)),
+        TypeError,
+        "model must be of type LatentGaussian, got Linear",
+    ),
+    "shuffled": (
+        lambda: list(shuffled([1.0], 1, torch.Generator())),
+        TypeError,
+        "x must be a torch.Tensor, got list",
+    ),
+    "shuffled, a number": (
+        lambda: list(shuffled(X[0, 0], 1, torch.Generator())),
+        ValueError,
+        "x must have shape (N, ...), got ()",
+    ),
+    "shuffled, batches": (
+        lambda: list(shuffled(X, 0, torch.Generator())),
+        ValueError,
+        "batch_size must be at least 1, got 0",
+    ),
+    "shuffled, seed": (lambda: list(shuffled(X, 1, 3)), TypeError, "generator must be of type Generator, got int"),
+    "step, model": (
+        lambda: gradient_step(torch.nn.Linear(2, 2), X, LOSS, *tools()),
+        TypeError,
+        "model must be of type LatentGaussian, got Linear",
+    ),
+    "step, loss": (lambda: gradient_step(fresh(), X, 3, *tools()), TypeError, "loss must be a function, got int"),
+    "step, optimizer": (
+        lambda: gradient_step(fresh(), X, LOSS, 3, torch.Generator()),
+        TypeError,
+        "optimizer must be of type Optimizer, got int",
+    ),
+    "step, generator": (
+        lambda: gradient_step(fresh(), X, LOSS, tools()[0], 3),
+        TypeError,
+        "generator must be of type Generator, got int",
+    ),
 }
 
 
-@pytest.mark.parametrize(("call", "error", "message"), BAD.values(), ids=BAD)
+def tools() -> tuple[torch.optim.Optimizer, torch.Generator]:
+    return torch.optim.SGD(fresh().parameters()), torch.Generator()
+
+
+@pytest.mark.parametrize(("call", "error", "message"), REFUSED.values(), ids=REFUSED)
 def test_bad_input_is_named(call, error, message):
-    with pytest.raises(error, match=message):
+    with pytest.raises(error) as caught:
         call()
+    assert str(caught.value) == message
