@@ -69,24 +69,29 @@ export class Readings {
   }
 
   /** @param {View} view */
-  draw({ beta, noiseVar, level, theory, trained, alive }) {
+  draw({ beta, noiseVar, level, theory, trained }) {
     const { eigenvalues, sizes: { nLatents, nPixels }, models } = this.numbers, kl = sum(trained.kl);
-    const used = countUsed(trained);
     const isAway = isBelow(level, trained), of = (/** @type {string} */ text) => (isAway ? WORDS.none : text);
     const rows = [
       [figures(level), of(figures(trained.level))],
-      [WORDS.ofLatents(alive, nLatents), of(WORDS.ofLatents(used, nLatents))],
+      [WORDS.ofLatents(countUsed(theory), nLatents), of(WORDS.ofLatents(countUsed(trained.kl), nLatents))],
       [decimal(sum(theory)), of(decimal(kl))],
       [decimal(optimalElbo(eigenvalues, noiseVar, nLatents, beta), 1), of(decimal(gaussianElbo(trained.error, kl, noiseVar, beta, nPixels), 1))],
       [figures(thresholds(eigenvalues, noiseVar)[0]), this.trainedDeath(noiseVar)],
     ];
     rows.forEach((texts, i) => texts.forEach((text, j) => write(this.cells[i][j], text)));
-    write(this.note, isAway ? WORDS.noneTrained(figures(models[0].level)) : WORDS.readingsNote(figures(trained.level), models.length));
+    write(this.note, isAway ? WORDS.noneTrained(figures(models[0].level)) : this.says(level, trained));
+  }
+
+  /** @param {number} level @param {Trained} trained @returns {string} */
+  says(level, trained) {
+    const { models } = this.numbers, isAbove = level > models[models.length - 1].level;
+    return WORDS.readingsNote(figures(trained.level), models.length) + (isAbove ? ` ${WORDS.noneAbove}` : "");
   }
 
   /** Between which two values of β the last trained latent dies. @param {number} noiseVar @returns {string} */
   trainedDeath(noiseVar) {
-    const { models } = this.numbers, first = models.findIndex(model => countUsed(model) === 0);
+    const { models } = this.numbers, first = models.findIndex(model => countUsed(model.kl) === 0);
     return first > 0 ? WORDS.between(figures(models[first - 1].level / noiseVar), figures(models[first].level / noiseVar)) : "–";
   }
 }
@@ -96,9 +101,9 @@ function isBelow(level, trained) {
   return level < LOWEST * trained.level;
 }
 
-/** @param {Trained} model @returns {number} */
-function countUsed(model) {
-  return model.kl.filter(each => each > IN_USE).length;
+/** @param {number[]} kl of each latent @returns {number} */
+function countUsed(kl) {
+  return kl.filter(each => each > IN_USE).length;
 }
 
 /** The KL of each latent. */
@@ -280,7 +285,7 @@ class OwnRecipe {
     this.button = button(WORDS.ownUse, () => used(this.level()));
     form.addEventListener("input", () => this.say());
     this.say();
-    this.element = make("details", {}, make("summary", {}, WORDS.own), form, this.text, this.button);
+    this.element = make("details", {}, make("summary", {}, WORDS.own), make("p", {}, WORDS.ownIntro), form, this.text, this.button);
   }
 
   level() {

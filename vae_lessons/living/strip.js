@@ -1,4 +1,4 @@
-// On a narrow screen the water and the picture that comes back stay in sight, whatever is under the finger.
+// The water and the picture that comes back stay in sight, whatever is under the hand.
 
 import { make, write } from "./dom.js";
 import { paint, picture } from "./pixels.js";

@@ -48,25 +48,26 @@ export const WORDS = {
   waterAlt: (/** @type {string} */ level, /** @type {number} */ alive, /** @type {string} */ first) =>
     `Bars: the variances of handwritten digits along sixteen principal directions, the largest ${first}. Water stands at ${level}. ` +
     `Of eight directions that have a latent, ${alive || "none"} rise above it.`,
-  waterNote: "β makes a nat dearer, σₓ² makes an error cheaper: which latents live depends on their product alone, the water level. " +
+  waterNote: "The directions are principal components: patterns of ink, those along which the digits vary most come first. β makes a nat dearer, σₓ² makes an error cheaper: which latents live depends on their product alone, the water level. " +
     "Dashed: directions for which no latent is left. The marks under β are where, in theory, each latent dies.",
   strip: (/** @type {string} */ level, /** @type {number} */ alive, /** @type {number} */ all, /** @type {string} */ kl, /** @type {number} */ nSteps) =>
-    `water ${level}: ${alive} of ${all} live, ${kl} nats${nSteps ? `; trains, step ${nSteps}` : ""}`,
+    `water ${level}: ${alive} of ${all} above it, ${kl} nats in theory${nSteps ? `; trains, step ${nSteps}` : ""}`,
   beta: ["β", "price of a nat"],
   noise: ["σₓ²", "variance of the decoder’s noise"],
 
   theory: "theory",
   trained: "trained",
   level: "water level βσₓ²",
-  alive: "latents in use",
+  alive: "latents that pay over 0.1 nats",
   pays: "total KL [nats]",
   elbo: "objective log p(x|z) − β KL",
   death: "last latent dies at β",
   between: (/** @type {string} */ low, /** @type {string} */ high) => `${low}–${high}`,
   ofLatents: (/** @type {number} */ alive, /** @type {number} */ all) => `${alive} of ${all}`,
   readingsNote: (/** @type {string} */ level, /** @type {number} */ count) =>
-    `Per digit, in nats; at β = 1 the objective is the ELBO. Theory: the best linear VAE; a latent above the water is in use. Trained: of ${count} networks the one whose level is nearest, ${level}; ` +
-    "there no latent pays exactly nothing, and one that pays over 0.1 nats counts as in use. A network bends where a linear model cannot, and may pay more in fewer latents.",
+    `Per digit, in nats; at β = 1 the objective is the ELBO. Theory: the best linear VAE. Trained: of ${count} networks the one whose level is nearest, ${level}; none of its latents pays exactly nothing, so both columns count those over 0.1 nats. ` +
+    "A network bends where a linear model cannot, and may pay more in fewer latents.",
+  noneAbove: "No network stood higher: there all is drowned already.",
   noneTrained: (/** @type {string} */ level) => `Per digit, in nats. Theory: the best linear VAE. No network was trained for water so low: the lowest stood at ${level}.`,
   none: "–",
 
@@ -125,11 +126,12 @@ export const WORDS = {
     `${name}: with 64 pixels, 8 latents and batches of 64, a nat counts ${kl}, a squared error of 1 counts ${error}, and so βσₓ² = ${bracketed(kl)} / (2 × ${bracketed(error)}) = ${level}. ` +
     `${alive ? `${alive} of 8 latents stand above the water.` : "Everything drowns. Where nothing is written, the answer with the least squared error is the same for every digit: their average, a grey blur."}`,
   own: "Your own loss",
+  ownIntro: "Put in the numbers of your own code. Those that stand here are an example: 28 × 28 pixels, 20 latents, two means.",
   fields: { nPixels: "pixels D", nLatents: "latents K", batch: "batch size", error: "squared error", errorWeight: "error weight", kl: "KL", klWeight: "KL weight" },
   reductions: { mean: "mean", sum: "sum", sum_mean: "sum_mean" },
   ownSays: (/** @type {string} */ level, /** @type {string} */ first) =>
     `βσₓ² = ${level}, in squared units of your pixels: as with β = 1 and σₓ² = ${level}. Of your data it drowns every direction whose variance is less; the largest of the digits here is ${first}.`,
-  ownCure: (/** @type {string} */ factor, /** @type {string} */ last) => `With ${factor} times the KL weight it would stand at ${last}, where all eight latents of these digits live.`,
+  ownCure: (/** @type {string} */ factor, /** @type {string} */ last) => `With ${factor} times the KL weight it would stand at ${last}, where all eight latents of the digits on this page live.`,
   ownTooFar: "The water here does not go so far.",
   ownUse: "take the water there",
 
