@@ -1,8 +1,8 @@
-"""Would the tests notice?  ``python tools/mutants.py [--minutes N] [--record]``
+"""Would the tests notice?  ``python tools/mutants.py [GROUP] [--minutes N] [--record]``
 
-mutmut changes one operator, number or word at a time in the rooms of the mathematics, and runs the fast tests that
-reach it: a change that no test notices survives. It works in ``mutants/``, keeps what it has found, and goes on from there;
-``--minutes`` stops it in time. Survivors that are no fault are listed in ``tests/mutants.json``, each with its reason;
+mutmut changes one operator, number or word at a time in the rooms of a group (mathematics, training, inputs, checker),
+and runs those of the fast tests that are named here and reach it: a change that no test notices survives.
+It works in ``mutants/GROUP``, keeps what it has found, and goes on from there; ``--minutes`` stops it in time. Survivors that are no fault are listed in ``tests/mutants.json``, each with its reason;
 the score of a room is what was noticed of all the others. ``--record`` writes the scores there, too.
 It needs ``pip install -e ".[mutants]"`` and a system that can fork.
 """
@@ -15,11 +15,56 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "tests/mutants.json"
 COMMAND = [sys.executable, "-m", "mutmut"]
+UNNOTICED = (0, 33)  # mutmut's codes for: no test failed, and no test reaches it
+
+
+class Group(NamedTuple):
+    """Rooms that are changed together, the tests that have to notice, and those of them that take too long."""
+
+    rooms: tuple[str, ...]
+    tests: tuple[str, ...]
+    without: tuple[str, ...] = ()
+
+
+# The one test left out everywhere walks over all functions, mutmut's own among them; those that count lines count its own.
+WALKS = "test_hostile.py::test_every_public_function_is_called"
+GROUPS = {
+    "mathematics": Group(
+        rooms=("gaussian", "montecarlo", "symbolic", "spectrum", "objective", "bounds", "recipes", "model"),
+        tests=(
+            *("test_gaussian.py", "test_montecarlo.py", "test_symbolic.py", "test_spectrum.py", "test_objective.py"),
+            *("test_bounds.py", "test_recipes.py", "test_model.py", "test_devices.py", "test_shapes_named.py"),
+            "test_hostile.py",
+        ),
+    ),
+    "training": Group(  # not `torch_state`: mutmut changes no function that has a decorator
+        rooms=("training", "stacks"),
+        tests=("test_training.py", "test_stacks.py", "test_devices.py"),
+        without=("test_training.py::test_an_interrupt_at_any_line_of_a_step_keeps_what_was_learned",),
+    ),
+    "optimum": Group(
+        rooms=("optimum",),
+        tests=("test_optimum.py",),
+        without=(
+            "test_optimum.py::test_it_arrives_at_any_scale_within_a_millionth_of_a_nat[digits-0.01-63]",
+            "test_optimum.py::test_it_arrives_at_any_scale_within_a_millionth_of_a_nat[breast cancer-0.5-29]",
+            "test_optimum.py::test_an_interrupt_at_any_line_keeps_the_latents_that_were_trained",
+        ),
+    ),
+    "inputs": Group(
+        rooms=("checks", "settings"),
+        tests=("test_checks.py", "test_settings.py", "test_shapes_named.py", "test_hostile.py", "test_objective.py"),
+    ),
+    "checker": Group(
+        rooms=("exercises/judging", "exercises/calling", "exercises/comparing"),
+        tests=("test_checker.py",),
+    ),
+}
 
 
 class Survivor(NamedTuple):
@@ -32,34 +77,68 @@ class Survivor(NamedTuple):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("group", nargs="?", choices=GROUPS, default="mathematics")
+    parser.add_argument("--children", type=int, default=os.cpu_count() or 1, help="processes at a time")
     parser.add_argument("--minutes", type=float, default=30, help="stop after so many, and go on at the next call")
+    parser.add_argument("--again", action="store_true", help="try what survived again, after tests were written")
     parser.add_argument("--record", action="store_true", help="write the scores into tests/mutants.json")
     options = parser.parse_args()
-    is_whole = run(options.minutes)
+    place = ROOT / "mutants" / options.group
+    lay_out(place, GROUPS[options.group])
+    if options.again:
+        forget_survivors(place)
+    is_whole = run(place, options.minutes, options.children)
     record = json.loads(RECORD.read_text(encoding="utf-8"))
     reasons = {Survivor(*each["change"]): each["why"] for each in record["no fault"]}
-    survivors = found()
+    survivors = found(place)
     unexplained = [survivor for survivor in survivors if survivor not in reasons]
-    scores = rated(counted(), survivors, unexplained)
+    scores = rated(counted(place), survivors, unexplained)
     for room, (noticed, total, explained) in scores.items():
         print(
-            f"{room:12} {noticed:4} of {total - explained:4} noticed: {noticed / (total - explained):.1%}; no fault: {explained}"
+            f"{room:20} {noticed:4} of {total - explained:4} noticed: {noticed / (total - explained):.1%}; no fault: {explained}"
         )
     for room, before, after in unexplained:
         print(f"\n{room}\n  - {before}\n  + {after}")
     if not is_whole:
         print("\nThe time was up; the same command goes on.")
     elif options.record:
-        write(record, scores, unexplained)
+        write(record, options.group, scores, unexplained)
     return int(not is_whole)
 
 
-def run(minutes: float) -> bool:
+def lay_out(place: Path, group: Group) -> None:
+    """A folder to run mutmut in: the course by links, and its settings for this group."""
+    place.mkdir(parents=True, exist_ok=True)
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    shared = re.search(r"^also_copy = (\[.*?\])", text, re.MULTILINE | re.DOTALL)
+    for name in ["vae_lessons", *re.findall(r'"(.+?)"', shared[1] if shared else "")]:
+        if name != "pyproject.toml" and not (place / name).is_symlink():
+            (place / name).symlink_to(ROOT / name)
+    tests = [f"tests/{name}" for name in group.tests if (ROOT / "tests" / name).exists()]
+    own = {
+        "only_mutate": [f"vae_lessons/{room}.py" for room in group.rooms],
+        "pytest_add_cli_args_test_selection": tests,
+        "pytest_add_cli_args": ["-p", "no:xdist", "-p", "no:cacheprovider"]
+        + [f"--deselect=tests/{name}" for name in (WALKS, *group.without)],
+    }
+    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in own.items())
+    (place / "pyproject.toml").write_text(text.replace("[tool.mutmut]\n", f"[tool.mutmut]\n{lines}"), encoding="utf-8")
+
+
+def forget_survivors(place: Path) -> None:
+    """Let mutmut ask anew which tests there are and what each reaches, and try again what none has noticed."""
+    (place / "mutants/mutmut-stats.json").unlink(missing_ok=True)
+    for file in (place / "mutants/vae_lessons").rglob("*.meta"):
+        known = json.loads(file.read_text(encoding="utf-8"))
+        endings = known["exit_code_by_key"]
+        known["exit_code_by_key"] = {name: None if code in UNNOTICED else code for name, code in endings.items()}
+        file.write_text(json.dumps(known), encoding="utf-8")
+
+
+def run(place: Path, minutes: float, children: int) -> bool:
     """Go on with the mutants that were not tried yet; whether all of them are."""
     alone = os.environ | {"OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        [*COMMAND, "run", "--max-children", str(os.cpu_count() or 1)], cwd=ROOT, env=alone
-    ) as process:
+    with subprocess.Popen([*COMMAND, "run", "--max-children", str(children)], cwd=place, env=alone) as process:
         try:
             return process.wait(60 * minutes) == 0
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
@@ -67,26 +146,30 @@ def run(minutes: float) -> bool:
             return False
 
 
-def counted() -> dict[str, Counter[str]]:
+def asked(place: Path, *words: str) -> str:
+    """What mutmut says of the mutants in a folder."""
+    return subprocess.run([*COMMAND, *words], cwd=place, capture_output=True, text=True, check=True).stdout
+
+
+def counted(place: Path) -> dict[str, Counter[str]]:
     """For each room, how many mutants ended how."""
-    listed = subprocess.run(
-        [*COMMAND, "results", "--all", "true"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
+    listed = asked(place, "results", "--all", "true")
     rooms: dict[str, Counter[str]] = {}
     for room, ending in re.findall(r"^\s*vae_lessons\.(\S+?)\.x\S+: (.+)$", listed, re.M):
         rooms.setdefault(room, Counter())[ending] += 1
     return rooms
 
 
-def found() -> list[Survivor]:
-    """What survived, as the lines that were changed."""
-    listed = subprocess.run([*COMMAND, "results"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return [shown(name) for name in re.findall(r"^\s*(vae_lessons\.\S+): survived$", listed, re.M)]
+def found(place: Path) -> list[Survivor]:
+    """What survived, or was reached by no test, as the lines that were changed."""
+    listed = asked(place, "results")
+    names = re.findall(r"^\s*(vae_lessons\.\S+): (?:survived|no tests)$", listed, re.M)
+    return [shown(place, name) for name in names]
 
 
-def shown(name: str) -> Survivor:
+def shown(place: Path, name: str) -> Survivor:
     """One mutant in its own words."""
-    difference = subprocess.run([*COMMAND, "show", name], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    difference = asked(place, "show", name)
     before, after = ("\n".join(re.findall(rf"^\{sign}(?!\{sign})\s*(.*)$", difference, re.M)) for sign in "-+")
     return Survivor(name.removeprefix("vae_lessons.").partition(".x")[0], before, after)
 
@@ -103,10 +186,14 @@ def rated(
     return scores
 
 
-def write(record: dict[str, object], scores: dict[str, tuple[int, int, int]], unexplained: list[Survivor]) -> None:
-    record["command"] = "python tools/mutants.py --record"
-    record["scores"] = {room: dict(zip(("noticed", "mutants", "no fault"), score)) for room, score in scores.items()}
-    record["not noticed"] = [{"change": list(survivor)} for survivor in unexplained]
+def write(
+    record: dict[str, Any], group: str, scores: dict[str, tuple[int, int, int]], unexplained: list[Survivor]
+) -> None:
+    """The scores of this group's rooms, and what was not noticed there; those of the other rooms stay."""
+    record["command"] = f"python tools/mutants.py {'|'.join(GROUPS)} --record"
+    record["scores"] |= {room: dict(zip(("noticed", "mutants", "no fault"), score)) for room, score in scores.items()}
+    others = [each for each in record["not noticed"] if each["change"][0] not in scores]
+    record["not noticed"] = others + [{"change": list(survivor)} for survivor in unexplained]
     RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
