@@ -12,6 +12,8 @@ from book.pictures import DATA
 from book.sliders import IMG, stored_frames
 from PIL import Image
 
+from vae_lessons.files import written_whole
+
 ROOT = Path(__file__).resolve().parent.parent
 GIF = ROOT / "docs" / "signature.gif"
 WIDTH, MILLISECONDS, AT_THE_ENDS = 720, 300, 1500
@@ -48,7 +50,8 @@ def save(pictures: list[Image.Image], path: Path) -> None:
     durations = [MILLISECONDS] * len(pictures)
     durations[0] = durations[-1] = AT_THE_ENDS
     first, *rest = pictures
-    first.save(path, save_all=True, append_images=rest, duration=durations, loop=0, optimize=True)
+    with written_whole(path) as part:
+        first.save(part, "gif", save_all=True, append_images=rest, duration=durations, loop=0, optimize=True)
 
 
 if __name__ == "__main__":

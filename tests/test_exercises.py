@@ -7,6 +7,8 @@
 import importlib
 import json
 import re
+import subprocess
+import sys
 import textwrap
 from dataclasses import replace
 from fractions import Fraction
@@ -398,6 +400,16 @@ def test_check_says_what_it_found_and_keeps_what_is_right(kept, capsys):
     assert list(kept.parent.iterdir()) == [kept]
     progress()
     assert "01  2 of 4  ✓ kl-twin, ○ kl-log-var" in capsys.readouterr().out
+
+
+def test_two_notebooks_at_once_lose_nothing(kept):
+    """Each keeps twenty names one after the other; without a lock, both write what the other has not seen."""
+    code = (
+        "import sys; from vae_lessons.exercises import _remember; [_remember(f'{sys.argv[1]}{n}') for n in range(20)]"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", code, name]) for name in "ab"]
+    assert [process.wait() for process in both] == [0, 0]
+    assert len(json.loads(kept.read_text())["done"]) == 40
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]", '{"done": 3}', '{"done": [3]}'])

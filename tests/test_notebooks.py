@@ -1,7 +1,9 @@
 """What every stored notebook must keep to; that its outputs are right is for `pytest --nbval`."""
 
 import ast
+import errno
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -209,3 +211,34 @@ def test_state_of_widgets_nobody_sees_is_dropped():
     store_notebooks.keep_shown_widgets(notebook)
     kept = notebook.metadata.widgets[store_notebooks.WIDGET_STATE]["state"]
     assert set(kept) == {shown, child, "e" * 32}
+
+
+@pytest.mark.parametrize(
+    ("place", "writer", "name"),
+    [
+        (nbformat, "write", COURSE[7].name),
+        (Path, "write_bytes", "signature.png"),
+        (Path, "write_text", "README.md"),
+    ],
+)
+def test_a_full_disk_leaves_the_file_of_before(tmp_path, monkeypatch, place, writer, name):
+    """A file that is opened for writing is empty at once, so nothing may be opened under its own name."""
+    for file in (*COURSE, store_notebooks.README, store_notebooks.NOTEBOOKS / "signature.png"):
+        shutil.copy(file, tmp_path)
+    monkeypatch.setattr(store_notebooks, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(store_notebooks, "README", tmp_path / "README.md")
+    monkeypatch.setattr(store_notebooks, "run", lambda *_: None)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    monkeypatch.setattr(place, writer, full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        store_notebooks.store(tmp_path / COURSE[7].name)
+    assert {file.name for file in tmp_path.iterdir()} == before.keys()
+    assert (tmp_path / name).read_bytes() == before[name]
+
+
+def full_disk(*arguments, **options):
+    """Half of it is written, to whichever of the arguments is the file."""
+    (file,) = [argument for argument in arguments if isinstance(argument, Path)]
+    with file.open("wb") as half:
+        half.write(b"half")
+    raise OSError(errno.ENOSPC, "No space left on device")

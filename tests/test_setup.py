@@ -10,7 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import webbrowser
+from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
 
@@ -21,6 +23,7 @@ from packaging.specifiers import SpecifierSet
 
 from vae_lessons import install, opening, packages
 from vae_lessons.command import main
+from vae_lessons.files import alone
 from vae_lessons.opening import relay
 from vae_lessons.packages import ROOT, check_installation, requirements
 
@@ -58,6 +61,9 @@ for name, module in modules.items():
     (packages / name).mkdir(parents=True)
     (packages / name / "__init__.py").touch()
     (packages / name / f"{{module}}.py").write_text({STAND_IN!r}.replace("NAME", repr(name)))
+(packages / "pip-1.dist-info").mkdir()
+for name in ("METADATA", "INSTALLER"):
+    (packages / "pip-1.dist-info" / name).write_text("Name: pip\\nVersion: 1\\n")
 (venv / "bin").mkdir()
 (venv / "bin/python").symlink_to({PYTHON!r})
 (venv / "pyvenv.cfg").write_text("home = {os.path.dirname(PYTHON)}\\ninclude-system-site-packages = false\\n")
@@ -184,6 +190,42 @@ def test_broken_environment_is_rebuilt(clone, capsys, broken):
     assert ".venv is incomplete or its Python is gone: building it anew.\n" in capsys.readouterr().out
 
 
+def test_an_environment_whose_pip_was_cut_short_is_rebuilt(clone):
+    """It has pip's folder; pip itself writes INSTALLER when all of its files are there."""
+    clone.run("test")
+    next(clone.venv.glob("lib/python*/site-packages/pip-1.dist-info/INSTALLER")).unlink()
+    assert clone.called("test") == ["matplotlib", "pip", "pytest", "torch"]
+
+
+def test_who_comes_second_waits_and_finds_it_set_up(clone):
+    code = "import sys, pathlib; from vae_lessons.install import ready_python; ready_python(pathlib.Path(sys.argv[1]))"
+    command = [PYTHON, "-Sc", code, clone.root]
+    with ExitStack() as stack:
+        with alone(clone.root / "pyproject.toml"):
+            second = stack.enter_context(
+                subprocess.Popen(command, cwd=packages.ROOT, stderr=subprocess.PIPE, text=True)
+            )
+            assert second.stderr.readline() == "Another set-up is running: waiting for it …\n"
+            install.set_up(clone.root, "dependencies")
+        calls = (clone.root / "calls").read_text()
+        assert second.wait() == 0 and (clone.root / "calls").read_text() == calls != ""
+
+
+def test_a_step_whose_parent_was_killed_keeps_the_lock(tmp_path):
+    """Else the next set-up would run beside it, in the same folder."""
+    code = (
+        "import os, pathlib, sys; from vae_lessons.files import alone; from vae_lessons.install import Step, run_step\n"
+        "kill = f'import os, time; os.kill({os.getpid()}, 9); time.sleep(1)'\n"
+        "log = pathlib.Path(sys.argv[1], 'log'); log.touch()\n"
+        "with alone(log): run_step(Step('a step', [sys.executable, '-Sc', kill]), '1/1', log)"
+    )
+    killed = subprocess.run([PYTHON, "-Sc", code, tmp_path], cwd=packages.ROOT, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    started = time.monotonic()
+    with alone(tmp_path / "log"):
+        assert time.monotonic() - started > 0.5
+
+
 def test_packages_cut_short_are_installed_again(clone):
     clone.answer(pip={"code": 1})
     clone.run("test")
@@ -192,7 +234,7 @@ def test_packages_cut_short_are_installed_again(clone):
         (packages / f"{name}-1.dist-info").mkdir()
         (packages / f"{name}-1.dist-info" / last).touch()
     clone.run("test")
-    assert [path.name for path in packages.glob("*.dist-info")] == ["whole-1.dist-info"]
+    assert {path.name for path in packages.glob("*.dist-info")} == {"pip-1.dist-info", "whole-1.dist-info"}
 
 
 @pytest.mark.parametrize(

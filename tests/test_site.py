@@ -7,10 +7,12 @@ import copy
 import io
 import json
 import re
+import shutil
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +177,30 @@ def test_the_command_says_it_in_one_line_and_leaves_the_old_book(tmp_path, capsy
 
 
 # Pages ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("killed_at", range(4))
+def test_a_kill_never_leaves_half_a_book(tmp_path, monkeypatch, killed_at):
+    """The last of these comes when the new one is there, and the old one lies beside it."""
+    new, place, before = (tmp_path / name for name in ("new", "site", "before"))
+    for folder in (new, place):
+        folder.mkdir()
+        (folder / "index.html").write_text(folder.name)
+    left = iter(range(killed_at))
+
+    def until_killed(act):
+        return lambda *args, **kwargs: act(*args, **kwargs) if next(left, None) is not None else 1 / 0
+
+    with monkeypatch.context() as patch, suppress(ZeroDivisionError):
+        for name in ("move", "rmtree"):
+            patch.setattr(shutil, name, until_killed(getattr(shutil, name)))
+        command.exchange(new, place, before)
+    shown = (place / "index.html").read_text() if place.exists() else (before / "index.html").read_text()
+    assert shown == ("new" if killed_at == 3 else "site")
+    if not new.exists():
+        (new.mkdir(), (new / "index.html").write_text("new"))
+    command.exchange(new, place, before)
+    assert (place / "index.html").read_text() == "new" and not before.exists() and not new.exists()
 
 
 def test_a_slider_keeps_its_labels_its_start_and_its_frames_with_their_texts(tmp_path):

@@ -22,6 +22,7 @@ from wrap import wrap
 
 from vae_lessons.exercises import lesson
 from vae_lessons.exercises.source import Lesson
+from vae_lessons.files import written_whole
 
 INTRODUCTION = """Replace `...` (or mend the code), run the cell, then run the check below it: it tries your answer on fresh numbers and says what may be the matter. Stuck?
 `hint("name")` in a new cell gives up to three steps, `solution("name")` a worked answer, and `progress()` lists what you have done in all lessons. The cells below need nothing from above."""
@@ -58,7 +59,8 @@ def store(path: Path) -> bool:
     add_slides(notebook)
     normalise(notebook, path.stem)
     nbformat.validate(notebook)
-    nbformat.write(notebook, path)
+    with written_whole(path) as part:
+        nbformat.write(notebook, part)
     save_signature(notebook)
     tell_times()
     changed = changes(before, notebook)
@@ -97,7 +99,8 @@ def save_signature(notebook: NotebookNode) -> None:
     for cell in notebook.cells:
         if "signature" in cell.metadata.get("tags", ()):
             (picture,) = [output.data["image/png"] for output in cell.outputs if "image/png" in output.data]
-            (NOTEBOOKS / "signature.png").write_bytes(base64.b64decode(picture))
+            with written_whole(NOTEBOOKS / "signature.png") as part:
+                part.write_bytes(base64.b64decode(picture))
 
 
 # Navigation ------------------------------------------------------------------------------------
@@ -158,7 +161,8 @@ def times(number: str) -> Times:
 def tell_times() -> None:
     """Write the times of all lessons into the README's table, whose only source they are."""
     rows = [with_times(row) for row in README.read_text(encoding="utf-8").splitlines()]
-    README.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    with written_whole(README) as part:
+        part.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 def with_times(row: str) -> str:

@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from vae_lessons.files import alone
 from vae_lessons.packages import is_installed, requirements
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -34,7 +35,9 @@ def venv_python(root: Path) -> Path:
 
 def fingerprint(root: Path) -> str | None:
     """What the stamp of a finished set-up says; None where `.venv` lacks a working Python or its pip."""
-    probe = "import sys, importlib.util as u; print('%d.%d' % sys.version_info[:2] if u.find_spec('pip') else '')"
+    # Of a pip whose installation was cut short, INSTALLER is missing: it comes after pip's own files.
+    is_whole = "m.distribution('pip').read_text('INSTALLER')"
+    probe = f"import sys, importlib.metadata as m; print('%d.%d' % sys.version_info[:2] if {is_whole} else '')"
     try:
         version = subprocess.run(
             [venv_python(root), "-I", "-c", probe], capture_output=True, text=True, check=True
@@ -145,7 +148,10 @@ def run_step(step: Step, number: str, log: Path) -> tuple[bool, str]:
         return log.read_bytes()[start:].decode(errors="replace")
 
     with log.open("ab") as sink:
-        child = subprocess.Popen(step.command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT)
+        # It keeps the lock of `alone`: where this process alone is killed, the next set-up waits for this step.
+        child = subprocess.Popen(
+            step.command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, close_fds=False
+        )
     try:
         while child.poll() is None:
             progress.show(output())
@@ -170,6 +176,12 @@ def cause(output: str) -> str:
 def stamp(root: Path, group: str) -> Path:
     """What says that a set-up is finished; the site's packages come only when they are asked for."""
     return root / ".venv" / ("site.stamp" if group == "site" else "setup.stamp")
+
+
+def is_finished(root: Path, group: str) -> bool:
+    """Whether a set-up came to its end, for this pyproject.toml, this Python and this folder."""
+    finished = stamp(root, group)
+    return finished.exists() and finished.read_text(encoding="utf-8") == fingerprint(root)
 
 
 def set_up(root: Path, group: str) -> None:
@@ -204,7 +216,8 @@ def ready_python(root: Path, group: str = "dependencies") -> str:
     """
     if all(map(is_installed, requirements(root, "dependencies") + requirements(root, group))):
         return sys.executable
-    finished = stamp(root, group)
-    if not finished.exists() or finished.read_text(encoding="utf-8") != fingerprint(root):
-        set_up(root, group)
+    if not is_finished(root, group):
+        with alone(root / "pyproject.toml", "Another set-up is running: waiting for it …"):
+            if not is_finished(root, group):
+                set_up(root, group)
     return str(venv_python(root))

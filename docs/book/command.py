@@ -16,10 +16,13 @@ from book import BookError
 from book.links import Published, published
 from book.serve import serve
 from book.sources import assemble
+from vae_lessons.files import alone
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Of these a reader would see the fault; others, such as a docstring's line breaks, they would not.
 SERIOUS = re.compile(r"\[(myst\.xref|toc|ref|mystnb|docutils|image|download)[\w.]*\]|not found|unknown document")
+
+BUSY = "Another program is building the book: waiting for it …"
 
 
 def main(arguments: list[str], root: Path = ROOT) -> int:
@@ -53,24 +56,35 @@ def build(root: Path, address: str = "") -> None:
     """Everything from the notebooks to the folder `site`, which stays as it was if something is wrong."""
     started = time.monotonic()
     work, where = root / "build/site", published(root, address)
-    lessons = assemble(root, work / "source", work / "extra", where)
-    sphinx(root, work, "html", where)
-    finish(work / "html", where)
-    shutil.rmtree(root / "site", ignore_errors=True)
-    shutil.move(work / "html", root / "site")
+    with alone(root, BUSY):
+        lessons = assemble(root, work / "source", work / "extra", where)
+        sphinx(root, work, "html", where)
+        finish(work / "html", where)
+        exchange(work / "html", root / "site", work / "before")
     files = [path for path in (root / "site").rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files) / 1e6
     seconds = time.monotonic() - started
     print(f"{len(lessons)} lessons, {len(files)} files, {size:.0f} MB in site/, built in {seconds:.0f} s", flush=True)
 
 
+def exchange(new: Path, place: Path, before: Path) -> None:
+    """Put a folder in the place of another, which goes to `before` first: a kill never leaves half of either there."""
+    if not place.exists() and before.exists():  # a kill came between the two moves
+        before.rename(place)
+    shutil.rmtree(before, ignore_errors=True)
+    if place.exists():
+        shutil.move(place, before)
+    shutil.move(new, place)
+    shutil.rmtree(before, ignore_errors=True)
+
+
 def catalogue(root: Path) -> None:
     """The messages of all pages, one .pot file a page, for translators."""
     work, where = root / "build/site", published(root)
-    assemble(root, work / "source", work / "extra", where)
-    sphinx(root, work, "gettext", where)
-    shutil.rmtree(root / "build/catalogue", ignore_errors=True)
-    shutil.move(work / "gettext", root / "build/catalogue")
+    with alone(root, BUSY):
+        assemble(root, work / "source", work / "extra", where)
+        sphinx(root, work, "gettext", where)
+        exchange(work / "gettext", root / "build/catalogue", work / "before")
     print("The messages are in build/catalogue, one file for each page.")
 
 

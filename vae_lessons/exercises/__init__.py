@@ -19,7 +19,7 @@ from IPython.display import Markdown, display
 
 from vae_lessons.exercises.judging import Status, Verdict, judge
 from vae_lessons.exercises.source import Exercise, Lesson
-from vae_lessons.files import written_whole
+from vae_lessons.files import alone, written_whole
 
 NUMBERS = tuple(sorted(path.stem[-2:] for path in Path(__file__).parent.glob("lesson[0-9][0-9].py")))
 _given: dict[str, int] = {}  # how many hints were shown in this kernel
@@ -119,6 +119,7 @@ def _remembered() -> list[str]:
 
 def _remember(name: str) -> None:
     """Add one; on a disk that cannot be written, the course goes on without."""
-    done = sorted({*_remembered(), name})
-    with suppress(OSError), written_whole(progress_file()) as part:
-        part.write_text(json.dumps({"done": done}, indent=1), encoding="utf-8")
+    file = progress_file()
+    # Two notebooks at once would each write what the other has not seen.
+    with suppress(OSError), alone(file.parent), written_whole(file) as part:
+        part.write_text(json.dumps({"done": sorted({*_remembered(), name})}, indent=1), encoding="utf-8")
