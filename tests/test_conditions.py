@@ -1,6 +1,7 @@
 """tools/conditions.py: what it runs, what it counts, and that a changed output is seen."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
@@ -9,6 +10,8 @@ import conditions
 import nbformat
 import trust
 from conditions import CELLS, CONDITIONS, ONCE, WHOLE, Cell, Condition
+
+from vae_lessons.opening import home_for_now
 
 
 def notebook(*cells: tuple[str, str]) -> nbformat.NotebookNode:
@@ -117,6 +120,16 @@ def test_every_condition_has_a_row_of_its_own_and_all_but_the_orders_a_witness()
     assert len({condition.tried for condition in CONDITIONS.values()}) == len(CONDITIONS)
     unseen = {name for name, condition in CONDITIONS.items() if condition.witness == conditions.NO_WITNESS}
     assert unseen == {"plain", "twice", "cells"}
+
+
+def test_who_has_no_home_gets_one_for_now(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert home_for_now() == {}
+    for missing in (conditions.NO_FOLDER, str(tmp_path / "gone")):
+        monkeypatch.setenv("HOME", missing)
+        home = Path(home_for_now()["HOME"])
+        assert home.is_dir() and home != tmp_path and os.access(home, os.W_OK)
+        home.rmdir()
 
 
 def test_a_changed_output_and_a_changed_state_make_the_row_fail(tmp_path):

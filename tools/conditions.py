@@ -34,6 +34,7 @@ from store_notebooks import course
 ROOT = Path(__file__).resolve().parents[1]
 ONCE, WHOLE, CELLS = "once", "the whole twice", "each cell twice"
 NOBODY = "nobody"
+CHINESE = "深度 学习/变分 自编码器 course"
 NO_FOLDER = "/dev/null"  # a home that cannot be made, not even by root
 
 # Sums, products and functions that the lessons rest on; the last digits of each, told apart by what computes them.
@@ -61,6 +62,7 @@ CODING = 'import locale; print("coding of files", locale.getpreferredencoding(Fa
 CLOCK = 'import time; print("UTC", time.strftime("%z"))'
 HOME = 'import os; print("home", os.path.isdir(os.path.expanduser("~")))'
 USER = 'import os; print("root", os.getuid() == 0)'
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 NO_WITNESS = "print()"
 
 
@@ -99,7 +101,7 @@ CONDITIONS: dict[str, Condition] = {
     "cells": Condition("every cell twice in a row", order=CELLS),
     "elsewhere": Condition("from another working directory, outside the checkout", FOLDER, elsewhere=True),
     "readonly": Condition("a checkout that cannot be written", WRITABLE, user=NOBODY, locked=True),
-    "path": Condition("a path with spaces and Chinese characters", WHERE, checkout="深度 学习/变分 自编码器 course"),
+    "path": Condition("a path with spaces and Chinese characters", WHERE, checkout=CHINESE),
     "nobody": Condition("a user who is not root", USER, user=NOBODY),
     "homeless": _set("no home folder", HOME, HOME=NO_FOLDER),
     "thread": _set("one thread", THREADS, OMP_NUM_THREADS="1"),
@@ -107,10 +109,24 @@ CONDITIONS: dict[str, Condition] = {
     "four": _set("four threads", THREADS, OMP_NUM_THREADS="4"),
     "hash-1": _set("PYTHONHASHSEED=1", HASHES, PYTHONHASHSEED="1"),
     "hash-2": _set("PYTHONHASHSEED=2", HASHES, PYTHONHASHSEED="2"),
-    "ascii": _set("a locale that is ASCII only", CODING, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0"),
+    "ascii": _set("a locale that is ASCII only", CODING, **ASCII),
     "latin": _set("a Latin-1 locale", CODING, LC_ALL="LATIN-1", PYTHONUTF8="0"),
     "east": _set("time zone Pacific/Kiritimati", CLOCK, TZ="Pacific/Kiritimati"),
     "west": _set("time zone America/St_Johns", CLOCK, TZ="America/St_Johns"),
+    "guest": Condition(
+        "not root, a checkout that cannot be written, a path in Chinese, no home, another time zone and hash at once",
+        WRITABLE,
+        {"HOME": NO_FOLDER, "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "1"},
+        checkout=CHINESE,
+        user=NOBODY,
+        locked=True,
+    ),
+    "abroad": Condition(
+        "an ASCII locale, another working directory, another time zone and hash at once",
+        CODING,
+        {**ASCII, "TZ": "America/St_Johns", "PYTHONHASHSEED": "2"},
+        elsewhere=True,
+    ),
     **{
         f"openblas-{core.lower()}": _set(f"OPENBLAS_CORETYPE={core}", ARITHMETIC, OPENBLAS_CORETYPE=core)
         for core in ("Haswell", "SkylakeX", "Zen", "Sandybridge", "Nehalem", "Prescott")
@@ -281,7 +297,7 @@ def environment(condition: Condition, there: Place, python: str) -> dict[str, st
     variables["PYTHONPATH"] = os.pathsep.join([str(there.tree), *packages])
     if condition.variables.get("LC_ALL") == "LATIN-1":
         variables["LC_ALL"] = latin_locale()
-    if condition.user is not None:
+    if condition.user is not None and "HOME" not in condition.variables:
         variables["HOME"] = str(there.scratch)
     return {name: value for name, value in variables.items() if value is not None}
 

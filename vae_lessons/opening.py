@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import webbrowser
 from collections.abc import Callable, Iterable
@@ -25,6 +28,19 @@ def child_environment(root: Path, python: str) -> dict[str, str]:
     first = {"PATH": Path(python).parent, "PYTHONPATH": root, "JUPYTER_CONFIG_PATH": root / "vae_lessons/jupyter"}
     joined = {name: os.pathsep.join(filter(None, [str(path), os.environ.get(name)])) for name, path in first.items()}
     return os.environ | joined | {"JUPYTER_PREFER_ENV_PATH": "1"}
+
+
+def home_for_now() -> dict[str, str]:
+    """HOME as a new folder, gone when this process ends, for who has none that can be written; else nothing.
+
+    Without one JupyterLab does not start, and Matplotlib complains in the first cell that imports it.
+    """
+    home = os.path.expanduser("~")
+    if os.path.isdir(home) and os.access(home, os.W_OK):
+        return {}
+    folder = tempfile.mkdtemp(prefix="vae_lessons-home-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return {"HOME": folder}
 
 
 def has_browser() -> bool:
@@ -54,7 +70,7 @@ def start_trust(root: Path, python: str, environment: dict[str, str]) -> Callabl
     """
     notebooks = sorted((root / "notebooks").glob("*.ipynb"))
     stats = [(path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in notebooks]
-    state, memory = repr((os.environ.get("HOME"), stats)), root / ".venv" / "trusted"
+    state, memory = repr((environment.get("HOME"), stats)), root / ".venv" / "trusted"
     if memory.exists() and memory.read_text(encoding="utf-8") == state:
         return lambda: None
     command, quiet = [python, "-m", "nbformat.sign", *map(str, notebooks)], subprocess.DEVNULL
@@ -104,7 +120,7 @@ def open_course(root: Path, python: str, options: list[str]) -> int:
     It gets a session of its own: Ctrl-C then reaches this process alone, which asks it to stop, once.
     Two signals at a time can kill it before it has ended its kernels.
     """
-    environment = child_environment(root, python)
+    environment = child_environment(root, python) | home_for_now()
     finish_trust = start_trust(root, python, environment)
     with subprocess.Popen(
         lab_command(root, python, options),
