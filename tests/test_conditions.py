@@ -90,6 +90,11 @@ def test_a_note_says_what_the_condition_changed_or_that_it_did_not():
     assert conditions.difference("a 1, b 2", "a 1, b 2") == "as without it on this machine"
 
 
+def test_a_row_of_some_lessons_says_which():
+    assert conditions.some(conditions.course()) == ""
+    assert conditions.some(conditions.course()[1:3]) == "lessons 01, 02 only"
+
+
 def test_environments_have_the_variables_and_this_copy_of_the_package(tmp_path, monkeypatch):
     monkeypatch.setenv("TZ", "UTC")
     there = conditions.Place(tmp_path / "tree", tmp_path / "tree" / "notebooks", tmp_path / "scratch")
@@ -103,7 +108,7 @@ def test_what_this_machine_cannot_make_is_no_row_that_holds(monkeypatch):
         raise conditions.NotHere("not tried: no such locale")
 
     monkeypatch.setattr(conditions, "witnessed", cannot)
-    row, cells = conditions.tried(CONDITIONS["latin"], [])
+    row, cells = conditions.tried(CONDITIONS["latin"], conditions.course())
     assert (row.cases, row.note, cells) == (0, "not tried: no such locale", [])
 
 
@@ -139,4 +144,4 @@ def test_a_changed_output_and_a_changed_state_make_the_row_fail(tmp_path):
     nbformat.write(notebook(*cells), path)
     row, _ = conditions.tried(CONDITIONS["cells"], [path])
     assert (row.cases, row.held, row.mark) == (8, 5, "✗")
-    assert row.note == "not held: 01 [3]; 01 [3], second time; 01 [4], second time"
+    assert row.note == "lessons 01 only. not held: 01 [3]; 01 [3], second time; 01 [4], second time"

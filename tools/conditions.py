@@ -348,7 +348,13 @@ def tried(condition: Condition, notebooks: Sequence[Path]) -> tuple[trust.Row, l
             cells = compared(condition, there, notebooks)
     except NotHere as reason:
         return trust.Row(condition.tried, 0, 0, str(reason)), []
-    return row(condition, cells, note), cells
+    return row(condition, cells, ". ".join(filter(None, [some(notebooks), note]))), cells
+
+
+def some(notebooks: Sequence[Path]) -> str:
+    """Which lessons ran, if not all did."""
+    whole = {path.name for path in notebooks} >= {path.name for path in course()}
+    return "" if whole else f"lessons {', '.join(path.name[:2] for path in notebooks)} only"
 
 
 def noted(condition: Condition) -> str:
@@ -410,7 +416,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def try_all(names: Sequence[str], notebooks: Sequence[Path], keep: bool) -> int:
-    """Try conditions, tell what failed as it comes, then the table; 1 if a cell did not hold."""
+    """Try conditions, tell and keep what comes as it comes, then the table; 1 if a cell did not hold."""
     rows = []
     for name in names:
         one, cells = tried(CONDITIONS[name], notebooks)
@@ -419,9 +425,9 @@ def try_all(names: Sequence[str], notebooks: Sequence[Path], keep: bool) -> int:
             if not cell.held:
                 print(f"--- {name}: {cell.where}\n{cell.shown.strip()[:700]}", file=sys.stderr)
         print(f"{name}: {one.held} of {one.cases}", file=sys.stderr, flush=True)
+        if keep:
+            trust.record("conditions", merged([one], trust.RECORDS / "conditions.json"))
     print(trust.table(rows))
-    if keep:
-        trust.record("conditions", merged(rows, trust.RECORDS / "conditions.json"))
     return int(any(row.held < row.cases for row in rows))
 
 
