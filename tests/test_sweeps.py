@@ -323,11 +323,20 @@ def calls(tmp_path_factory) -> Iterator[Path]:
         yield folder
 
 
+def names_for_workers() -> dict[str, str]:
+    """What functions of the data look for. A fork server that another test file has started does not know it."""
+    return {name: os.environ[name] for name in ("SWEEP_CALLS", "SWEEP_PARENT")}
+
+
+def learn(names: dict[str, str]) -> None:
+    os.environ.update(names)
+
+
 def new_pool() -> ProcessPoolExecutor:
     """Two processes, forked from one that has imported torch, so that they are there at once."""
     context = get_context("forkserver")
     context.set_forkserver_preload(["vae_lessons.sweeps", "torch._dynamo"])  # the first Adam imports the second
-    return ProcessPoolExecutor(2, mp_context=context)
+    return ProcessPoolExecutor(2, mp_context=context, initializer=learn, initargs=(names_for_workers(),))
 
 
 @pytest.fixture(scope="module")
@@ -342,9 +351,10 @@ def client(calls) -> Iterator[Any]:
     distributed = pytest.importorskip("dask.distributed", reason='needs dask: pip install -e ".[cluster]"')
     import dask
 
+    here = {"host": "127.0.0.1", "dashboard_address": None, "env": names_for_workers()}
     with (
         dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
-        distributed.LocalCluster(2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster,
+        distributed.LocalCluster(2, threads_per_worker=1, **here) as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client
