@@ -43,3 +43,15 @@ def test_a_new_row_takes_the_place_of_the_one_before(tmp_path, monkeypatch):
         {"tried": "a", "cases": 3, "held": 3, "note": ""},
         {"tried": "b", "cases": 4, "held": 4, "note": ""},
     ]
+
+
+def test_what_pytest_counted_is_what_the_row_says(tmp_path, monkeypatch):
+    """Of 9 tests 2 failed, 1 broke off and 3 were skipped: 3 passed."""
+    suite = '<testsuites><testsuite tests="9" failures="2" errors="1" skipped="3" time="7.6"/></testsuites>'
+
+    def run(command: list[str], cwd: Path) -> None:
+        assert "not browser" in command and command[-1] == "-x"
+        (tmp_path / "results.xml").write_text(suite, encoding="utf-8")
+
+    monkeypatch.setattr(versions.subprocess, "run", run)
+    assert versions.tested(tmp_path / "tree", ["-x"]) == ({"passed": 3, "failed": 3, "skipped": 3}, 7.6)
