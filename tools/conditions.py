@@ -63,6 +63,7 @@ CLOCK = 'import time; print("UTC", time.strftime("%z"))'
 HOME = 'import os; print("home", os.path.isdir(os.path.expanduser("~")))'
 USER = 'import os; print("root", os.getuid() == 0)'
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+LATIN = "a Latin-1 locale"
 NO_WITNESS = "print()"
 
 
@@ -110,7 +111,7 @@ CONDITIONS: dict[str, Condition] = {
     "hash-1": _set("PYTHONHASHSEED=1", HASHES, PYTHONHASHSEED="1"),
     "hash-2": _set("PYTHONHASHSEED=2", HASHES, PYTHONHASHSEED="2"),
     "ascii": _set("a locale that is ASCII only", CODING, **ASCII),
-    "latin": _set("a Latin-1 locale", CODING, LC_ALL="LATIN-1", PYTHONUTF8="0"),
+    "latin": _set("a Latin-1 locale", CODING, LC_ALL=LATIN, PYTHONUTF8="0"),
     "east": _set("time zone Pacific/Kiritimati", CLOCK, TZ="Pacific/Kiritimati"),
     "west": _set("time zone America/St_Johns", CLOCK, TZ="America/St_Johns"),
     "guest": Condition(
@@ -281,13 +282,17 @@ def interpreter(condition: Condition) -> str:
     raise NotHere(f"not tried: {condition.user} may not run this Python, and the system has no {version}")
 
 
-def latin_locale() -> str:
-    """A locale of this system whose files are Latin-1."""
-    known = subprocess.run(["locale", "-a"], capture_output=True, text=True).stdout.split()
-    for name in known:
-        if name.lower().endswith(("iso88591", "iso-8859-1", "iso885915")):
-            return name
-    raise NotHere("not tried: this system has no Latin-1 locale (localedef makes one)")
+def latin_locale(folder: Path) -> dict[str, str]:
+    """The variables of a Latin-1 locale, made in a folder: few systems still have one."""
+    name = "en_US.iso88591"
+    if shutil.which("localedef") is None:
+        raise NotHere("not tried: localedef, which makes such a locale, is not here")
+    made = subprocess.run(
+        ["localedef", "-i", "en_US", "-f", "ISO-8859-1", folder / name], capture_output=True, text=True
+    )
+    if made.returncode != 0:
+        raise NotHere(f"not tried: localedef could not make such a locale ({made.stderr.strip()[:80]})")
+    return {"LC_ALL": name, "LOCPATH": str(folder)}
 
 
 def environment(condition: Condition, there: Place, python: str) -> dict[str, str]:
@@ -295,8 +300,8 @@ def environment(condition: Condition, there: Place, python: str) -> dict[str, st
     variables = {**os.environ, **condition.variables, "TMPDIR": str(there.scratch), "PYTHONDONTWRITEBYTECODE": "1"}
     packages = [] if python == sys.executable else [p for p in sys.path if p.endswith("site-packages")]
     variables["PYTHONPATH"] = os.pathsep.join([str(there.tree), *packages])
-    if condition.variables.get("LC_ALL") == "LATIN-1":
-        variables["LC_ALL"] = latin_locale()
+    if condition.variables.get("LC_ALL") == LATIN:
+        variables |= latin_locale(there.scratch)
     if condition.user is not None and "HOME" not in condition.variables:
         variables["HOME"] = str(there.scratch)
     return {name: value for name, value in variables.items() if value is not None}
