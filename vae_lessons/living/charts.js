@@ -102,6 +102,8 @@ export class WaterChart extends Chart {
     this.eigenvalues = eigenvalues;
     this.nLatents = nLatents;
     this.dragged = dragged;
+    // A mouse takes hold of it anywhere; a finger only at the surface, for elsewhere it scrolls the page.
+    this.root.addEventListener("pointerdown", event => event.pointerType === "mouse" && event.button === 0 && this.hold(event));
     /** @type {Record<string, SVGElement>} */
     this.moving = {};
   }
@@ -122,6 +124,12 @@ export class WaterChart extends Chart {
     band.addEventListener("touchstart", event => event.preventDefault(), { passive: false });
     band.addEventListener("pointerdown", event => band.setPointerCapture(event.pointerId));
     band.addEventListener("pointermove", event => band.hasPointerCapture(event.pointerId) && this.drag(event));
+  }
+
+  /** @param {PointerEvent} event */
+  hold(event) {
+    this.moving.band.setPointerCapture(event.pointerId);
+    this.drag(event);
   }
 
   /** @param {PointerEvent} event */

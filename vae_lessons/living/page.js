@@ -3,7 +3,7 @@
 import { make, write } from "./dom.js";
 import { Random } from "./lab.js";
 import { Network } from "./network.js";
-import { BETA, Digit, Dreams, Kl, Latents, NOISE, Readings, Recipes, Water } from "./parts.js";
+import { BETA, Digit, Dreams, Kl, Latents, NOISE, Readings, Recipes, Water, isBelow } from "./parts.js";
 import { apart } from "./pixels.js";
 import { Prompt } from "./prompt.js";
 import { Strip } from "./strip.js";
@@ -64,7 +64,7 @@ export class Page {
     this.water = new Water(numbers, lessons, values => this.move(values));
     this.readings = new Readings(numbers, lessons);
     this.kl = new Kl(numbers, lessons);
-    this.trainer = new Trainer(numbers, lessons, source.digits, () => this, ask);
+    this.trainer = new Trainer(numbers, lessons, source.digits, () => this, ask, values => this.move(values));
     this.digit = new Digit(numbers, lessons, x => this.take(x));
     this.latents = new Latents(numbers, lessons, (k, z) => this.drag(k, z), isRandom => this.reset(isRandom));
     this.dreams = new Dreams(lessons, () => this.dream());
@@ -196,7 +196,7 @@ export class Page {
     for (const each of [this.prompt, this.water, this.readings, this.kl, this.trainer]) each.draw(view);
     if (this.root.dataset.step !== this.prompt.step) this.root.dataset.step = this.prompt.step;  // what the prompt speaks of is framed
     this.strip.draw(view, this.trainer.isRunning ? this.trainer.lab?.nSteps ?? 0 : 0);
-    this.announce(WORDS.says(figures(view.beta), figures(view.level), view.alive, decimal(sum(view.theory)), decimal(sum(view.trained.kl))));
+    this.announce(WORDS.says(figures(view.beta), figures(view.level), view.alive, decimal(sum(view.theory)), isBelow(view.level, view.trained) ? null : decimal(sum(view.trained.kl))));
     const index = this.source.numbers.models.indexOf(view.trained), network = this.networks.get(index);
     if (network) this.drawNetwork(network);
     else this.fetch(index);

@@ -97,7 +97,7 @@ export class Readings {
 }
 
 /** Whether the water is lower than any network was trained for. @param {number} level @param {Trained} trained the nearest @returns {boolean} */
-function isBelow(level, trained) {
+export function isBelow(level, trained) {
   return level < LOWEST * trained.level;
 }
 

@@ -3,9 +3,11 @@
 import { button, make, write } from "./dom.js";
 import { WORDS, figures } from "./words.js";
 
-const NEAR = 0.03;  // in log β: so close to 1 the slider is at 1
 
 /** @typedef {import("./parts.js").View} View */
+
+/** As near as a hand puts a slider. @param {number} value @returns {boolean} */
+const isOne = value => Math.abs(Math.log(value)) < 0.03;
 
 /** Asks how many latents stand above the water at β = 1, and answers once β was there. */
 export class Prompt {
@@ -43,10 +45,10 @@ export class Prompt {
   /** @param {View} view */
   draw({ beta, noiseVar }) {
     if (this.guess < 0) this.noiseVar = noiseVar;
-    const isAsked = Math.abs(Math.log(noiseVar / this.noiseVar)) < NEAR;
+    const isAsked = isOne(noiseVar / this.noiseVar);
     this.isRead ||= this.guess >= 0 && isAsked && this.isAtOne(beta);
     this.side = Math.sign(Math.log(beta));
-    write(this.text, this.says(isAsked, noiseVar));
+    write(this.text, this.says(isAsked, beta, noiseVar));
     this.choices.hidden = this.guess >= 0;
     this.again.hidden = this.guess < 0;
   }
@@ -58,14 +60,14 @@ export class Prompt {
 
   /** Whether β is at 1, or went past it since the last look. @param {number} beta @returns {boolean} */
   isAtOne(beta) {
-    return Math.abs(Math.log(beta)) < NEAR || Math.sign(Math.log(beta)) === -this.side;
+    return isOne(beta) || Math.sign(Math.log(beta)) === -this.side;
   }
 
-  /** @param {boolean} isAsked whether σ_x² is still what was asked for @param {number} noiseVar what it is now @returns {string} */
-  says(isAsked, noiseVar) {
+  /** @param {boolean} isAsked whether σ_x² is still what was asked for @param {number} beta @param {number} noiseVar @returns {string} */
+  says(isAsked, beta, noiseVar) {
     const asked = figures(this.noiseVar);
     if (this.step === "predict") return WORDS.predict(asked);
-    if (this.step === "read") return WORDS.read(this.guess, this.eigenvalues.filter(value => value > this.noiseVar).length, asked);
+    if (this.step === "read") return WORDS.read(this.guess, this.eigenvalues.filter(value => value > this.noiseVar).length, asked, isAsked && isOne(beta));
     return isAsked ? WORDS.move(this.guess, asked) : WORDS.moved(this.guess, asked, figures(noiseVar));
   }
 }

@@ -1,7 +1,8 @@
 // The lab on the page: trains a linear VAE between two pictures, for as long as it is looked at.
 
-import { button, links, make, part, write } from "./dom.js";
+import { LogSlider, button, links, make, part, write } from "./dom.js";
 import { Lab } from "./lab.js";
+import { BETA } from "./parts.js";
 import { gaussianElbo, optimalElbo, sum } from "./theory.js";
 import { WORDS, decimal } from "./words.js";
 
@@ -13,8 +14,9 @@ export class Trainer {
   /**
    * @param {import("./parts.js").Numbers} numbers @param {import("./dom.js").Lessons} lessons
    * @param {() => Promise<Uint8Array>} digits @param {() => { beta: number, noiseVar: number }} objective @param {() => void} ask
+   * @param {(values: { beta: number }) => void} moved
    */
-  constructor(numbers, lessons, digits, objective, ask) {
+  constructor(numbers, lessons, digits, objective, ask, moved) {
     this.numbers = numbers;
     this.digits = digits;
     this.objective = objective;
@@ -28,8 +30,9 @@ export class Trainer {
     this.start = button(WORDS.train, () => this.toggle());
     this.anew = button(WORDS.anew, () => this.reset());
     this.anew.disabled = true;
+    this.beta = new LogSlider(WORDS.beta, BETA, beta => moved({ beta }));  // the same β, in reach of the diamonds
     this.text = make("p", { class: "note" }, WORDS.labWaits);
-    this.element = part("lab", [WORDS.lab, ...links(lessons, "07")], make("p", { class: "buttons" }, this.start, this.anew), this.text);
+    this.element = part("lab", [WORDS.lab, ...links(lessons, "07")], make("p", { class: "buttons" }, this.start, this.anew), this.beta.element, this.text);
   }
 
   async toggle() {
@@ -99,6 +102,7 @@ export class Trainer {
 
   /** @param {import("./parts.js").View} view */
   draw({ beta, noiseVar, theory, alive, lab }) {
+    this.beta.show(beta);
     if (!lab || !this.lab) return;
     const { eigenvalues, sizes: { nLatents, nPixels } } = this.numbers, kl = sum(lab.kl);
     const gap = optimalElbo(eigenvalues, noiseVar, nLatents, beta) - gaussianElbo(lab.error, kl, noiseVar, beta, nPixels);
