@@ -64,6 +64,7 @@ def test_only_what_passed_held(tmp_path):
         ("Cell 1", '<failure message="other">text</failure>'),
         ("Cell 2", '<error message="stopped" />'),
         ("Cell 3", '<skipped message="why" />'),
+        ("internal", "<error />"),
     )
     cells = conditions.judged(path, {Path("01_a.ipynb"): 5}, ONCE)
     assert [cell.held for cell in cells] == [True, False, False, False, False]
