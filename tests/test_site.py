@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import threading
+import unicodedata
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -17,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from book import BookError, cells, command, exercises, links, search, serve, sources
-from book.course import WIDGET_STATE, WIDGET_VIEW, Lesson, check_links, part, read_course
+from book import BookError, cells, command, exercises, links, search, serve, sources, tex
+from book.course import WIDGET_STATE, WIDGET_VIEW, Lesson, check_links, part, prose, read_course
 from book.pictures import Pictures
 from book.sliders import slider
 from PIL import Image
@@ -260,6 +261,31 @@ def test_a_page_asks_with_what_python_asks_with(number, exercise):
     assert all(hint in page for hint in (*exercise.hints, exercise.solution, exercise.why))
 
 
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+def stored(path: Path) -> Lesson:
+    return Lesson(path.stem, "", json.loads(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_beside_a_form_nothing_is_said_of_cells_and_quotes(path):
+    for cell in stored(path).cells:
+        if cell["metadata"].get("role") == "task":
+            asked, form, _ = cells.on_page(cell, stored(path))["source"].partition("<form")
+            assert not form or not re.search(r'\bcell\b|\bquotes\b|`\.\.\.`|`"', asked), asked
+
+
+@pytest.mark.parametrize(("sentence", "on_the_page"), exercises.ON_THE_PAGE.items())
+def test_what_the_page_says_in_its_place_belongs_to_a_task(sentence, on_the_page):
+    """And it stands there once, however the notebook wraps its lines; a function's task keeps its words."""
+    value = next(exercise for _, exercise in VALUES if sentence in exercise.task)
+    wrapped = value.task.replace(" ", "\n")
+    assert exercises.task(value, wrapped).count(on_the_page) == 1
+    function = lesson("01").exercises[1]
+    assert not exercises.is_value(function) and exercises.task(function, value.task) == value.task
+
+
 def test_the_glossary_has_the_table_of_notebook_00_with_its_chinese_terms():
     content = json.loads((ROOT / "notebooks/00_start_here.ipynb").read_text(encoding="utf-8"))
     table = part(Lesson("00_start_here", "", content), "Words and symbols")
@@ -343,11 +369,17 @@ def test_a_sitemap_has_the_pages_that_are_looked_for(tmp_path):
 
 def test_the_search_finds_parts_with_their_headings_and_leaves_out_scripts_and_forms():
     page = """<nav>menu</nav><article><section id="top"><h1>Page<a class="headerlink" href="#top">¶</a></h1><p>One 后验</p>
-    <script>{"x": 1}</script><form>Check</form><img alt="a blur"><section id="sub"><h2>Part</h2><p>Two</p>
+    <pre>x<span>(</span>y)</pre><p>costs <span class="math">\\tfrac12\\mu^2</span>, <code>so</code>.</p><script>{"x": 1}</script><form>Check</form><img alt="a blur"><section id="sub"><h2>Part</h2><p>Two</p>
     <dl><dt class="sig" id="vae_lessons.model.VAE.encode">encode(x: Tensor) → Tensor</dt><dd>Three</dd></dl>
     </section></section></article><footer>end</footer>"""
     assert list(search.entries("p.html", page)) == [
-        {"url": "p.html#top", "page": "Page", "heading": "Page", "text": "One 后验 a blur"},
+        {
+            "url": "p.html#top",
+            "page": "Page",
+            "heading": "Page",
+            "text": "One 后验 costs ½μ², so. a blur",
+            "code": "x(y)",
+        },
         {"url": "p.html#sub", "page": "Page", "heading": "Part", "text": "Two"},
         {
             "url": "p.html#vae_lessons.model.VAE.encode",
@@ -356,6 +388,50 @@ def test_the_search_finds_parts_with_their_headings_and_leaves_out_scripts_and_f
             "text": "encode(x: Tensor) → Tensor Three",
         },
     ]
+
+
+def test_the_search_has_each_row_of_the_glossary_with_the_words_that_it_defines():
+    rows = """<article><section id="w"><h1>Words</h1><table><tr><th>symbol</th></tr><tr id="term-delta"><td>
+    <p><span class="math">\\delta, \\mu</span></p></td><td><p><code>log_<wbr>floor</code></p></td>
+    <td><p>lesson 11: the price of a nat, “free bits”: all</p></td><td lang="zh-Hans"><p>比特，码</p></td></tr></table>"""
+    *_, row = search.entries("glossary.html", rows)
+    assert row == {
+        "url": "glossary.html#term-delta",
+        "page": "Words",
+        "heading": "δ, μ",
+        "text": "lesson 11: the price of a nat, “free bits”: all · log_floor · 比特，码",
+        "terms": ["δ", "μ", "log_floor", "比特", "码", "price of a nat", "free bits"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("formula", "typed"),
+    [
+        (r"\mathcal N(\mu, \sigma_x^2)", "N(μ, σ_x²)"),
+        (r"\log p(x \mid z)", "log p(x|z)"),
+        (r"-\log\sigma^2", "− log σ²"),
+        (r"\tfrac12\log\frac{\lambda}{2\ell}", "½ log(λ/(2ℓ))"),
+        (r"\frac1S \sum_{s=1}^{S} w_s", "(1/S) Σ_(s=1)^S w_s"),
+        (r"\frac{1}{2(1 + \sigma)}", "1/(2(1 + σ))"),
+        (r"\sqrt{p(1-p)} + \sqrt{\bar\alpha_{t-1}}\,x", "√(p(1−p)) + √ᾱ_(t−1) x"),
+        (r"\lVert x - \hat x\rVert^2", "‖x − x̂‖²"),
+        (r"\underbrace{\mathbb E_q\big[w\big]}_{\text{the bound}} \;\le\; 10^{-4}", "𝔼_q[w] (the bound) ≤ 10⁻⁴"),
+        (r"\begin{aligned} a &= b \\ &= c \end{aligned}", "a = b; = c"),
+        (r"\left(- \log{\left(\sigma^{2} \right)} \right)\unheard", "(− log(σ²))"),
+        (r"\operatorname{tr}\Sigma + x^\top x, \cos^2", "tr Σ + xᵀ x, cos²"),
+    ],
+)
+def test_a_formula_becomes_what_a_person_types(formula, typed):
+    assert tex.plain(formula) == unicodedata.normalize("NFC", typed)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_command_in_a_lessons_formulas_is_known(path):
+    written = re.sub(r"```.*?```|`[^`]*`", "", prose(stored(path)), flags=re.S)
+    formulas = re.findall(r"\$\$(.+?)\$\$|\$([^$\n]+)\$", written, re.S)
+    assert formulas
+    commands = {command for pair in formulas for command in re.findall(r"\\[A-Za-z]+|\\.", "".join(pair))}
+    assert commands - tex.KNOWN == set()
 
 
 def test_the_server_is_on_this_machine_alone_and_shows_the_books_own_page_for_what_is_missing(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import random
 import re
 from collections.abc import Iterator
@@ -255,9 +256,21 @@ def test_an_exercise_is_answered_in_the_page_and_remembered(visit: Visit) -> Non
     expect(choice.locator(".verdict")).to_contain_text("Not yet.")
     choice.get_by_label("b", exact=True).check()
     choice.get_by_role("button", name="Check").click()
-    expect(choice.locator(".verdict")).to_have_text("✓ Right.")
+    expect(choice.locator(".verdict")).to_have_text("✓ Right. The solution below says why.")
     page.reload()
     expect(verdict).to_contain_text("answered this before")
+
+
+def test_a_right_answer_opens_the_solution_which_says_why_and_a_wrong_one_does_not(visit: Visit) -> None:
+    page = visit.open("lessons/00_start_here.html")
+    form = page.locator('form[data-exercise="grey-blur"]')
+    reason = page.get_by_text("The KL in the title has vanished")
+    for letter, opened in {"a": False, "b": True}.items():
+        form.get_by_label(letter, exact=True).check()
+        form.get_by_role("button", name="Check").click()
+        expect(form.locator(".verdict")).not_to_be_empty()
+        expect(reason).to_be_visible(visible=opened)
+    expect(page.locator("details[open]")).to_have_count(1)  # its own, and no hint
 
 
 def test_hints_and_the_solution_open(visit: Visit) -> None:
@@ -290,6 +303,58 @@ def test_the_search_finds_english_chinese_and_code(visit: Visit, query: str, fou
     expect(page.locator(".hit").filter(has_text=found).first).to_be_visible()
     page.locator(".hit a").filter(has_text=found).first.click()
     expect(page.locator("article")).to_contain_text(query.split()[0], ignore_case=True)
+
+
+@pytest.mark.parametrize(
+    ("query", "definition"),
+    [
+        ("ELBO", "evidence lower bound on log p(x): log likelihood − KL"),
+        ("posterior collapse", "posterior collapse: q(z|x) = p(z) for every x"),
+        ("encoder", "encoder: a distribution of codes for each image"),
+        ("免费比特", "nats that each latent may pay without being charged"),
+    ],
+)
+def test_what_is_found_is_shown_while_one_writes_and_a_words_definition_comes_first(
+    visit: Visit, query: str, definition: str
+) -> None:
+    page = visit.open("find.html")
+    page.get_by_role("searchbox").fill(query)  # and no Enter
+    expect(page.get_by_role("status")).to_contain_text(f"for “{query}”")
+    expect(page.locator(".hit p").first).to_contain_text(definition)
+    page.locator(".hit a").first.click()
+    row = page.locator("tr:target")
+    expect(row).to_contain_text(definition.split(":")[0].split(" on ")[0])
+    expect(row).to_be_in_viewport()
+    page.go_back()
+    expect(page.locator(".hit p").first).to_contain_text(definition)  # the address has kept the words
+
+
+def test_other_pages_say_that_enter_shows_what_is_found(visit: Visit) -> None:
+    said = visit.open("lessons/03_elbo.html").get_by_text("shows what is found")
+    expect(said).to_be_hidden()
+    visit.page.get_by_role("searchbox").fill("nat")
+    expect(said).to_be_in_viewport(ratio=1)
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.locator(".hit").first).to_be_visible()
+    expect(visit.page.get_by_text("Enter ⏎")).to_have_count(0)
+
+
+@pytest.mark.parametrize("query", ["KL", "sigma", "lambdify", "½ log", "nats"])
+def test_an_excerpt_has_no_markup_and_is_cut_between_words(site: Site, visit: Visit, query: str) -> None:
+    parts = json.loads((site.folder / "_static/search.json").read_text(encoding="utf-8"))
+    texts = {part["url"]: (f" {part['text']} ", f" {part.get('code', '')} ") for part in parts}
+    assert not [text for text, _ in texts.values() if re.search(r"\\[a-zA-Z]{2}", text)]
+    page = visit.open(f"find.html?q={query}")
+    expect(page.locator(".hit").first).to_be_visible()
+    for hit in page.locator(".hit").all():
+        url = hit.locator("a").get_attribute("href").removeprefix("./")
+        excerpt = hit.locator("p").text_content()
+        prose, code = texts[url]
+        part = excerpt.removeprefix("… ").removesuffix(" …")
+        assert len(part) <= 261 and (f" {part} " in prose or f" {part} " in code), (url, excerpt)
+        folded = query.split()[0].lower()
+        if folded in prose.lower():
+            assert folded in part.lower() and f" {part} " in prose, "prose comes before code, and shows the word"
 
 
 def test_the_glossary_says_which_words_are_chinese(visit: Visit) -> None:
@@ -357,6 +422,78 @@ def test_the_theme_the_menu_and_the_copy_button(visit: Visit) -> None:
     expect(page.locator("#contents")).to_be_hidden()
     page.get_by_role("button", name="Contents").click()
     expect(page.locator("#contents")).to_be_visible()
+
+
+SCROLLERS = """() => [...document.querySelectorAll("pre, .table, .frame, .math.block")].filter(box => box.offsetParent)
+    .map(box => ({
+        wide: box.scrollWidth > box.clientWidth, more: box.dataset.more ?? "", reached: box.tabIndex === 0,
+        name: box.getAttribute("aria-label") ?? "", role: box.getAttribute("role") ?? "",
+        fades: getComputedStyle(box).maskImage.replace(/ .*/s, ""), kind: box.className,
+    }))"""
+FADING = "linear-gradient(to"
+
+
+@pytest.mark.parametrize("address", ["lessons/03_elbo.html", "slides/03_elbo.html#3", "teaching.html"])
+def test_what_is_wider_than_a_phone_shows_that_it_scrolls_and_says_what_it_is(visit: Visit, address: str) -> None:
+    visit.page.set_viewport_size(PHONE)
+    boxes = visit.open(address).evaluate(SCROLLERS)
+    assert any(box["wide"] for box in boxes)
+    for box in boxes:
+        shown = (box["more"], box["fades"], box["reached"])
+        assert shown == (("after", FADING, True) if box["wide"] else ("", "none", False)), box
+        assert not box["wide"] or (box["name"] and box["role"] in ("group", "region")), box
+
+
+def test_the_edge_that_fades_is_the_one_behind_which_there_is_more(visit: Visit) -> None:
+    visit.page.set_viewport_size(PHONE)
+    equation = visit.open("slides/03_elbo.html#3").locator(".math.block:visible").first
+    for to, more in {"9999": "before", "40": "before after", "0": "after"}.items():
+        equation.evaluate("(box, to) => { box.scrollLeft = to }", to)
+        expect(equation).to_have_attribute("data-more", more)
+    visit.page.keyboard.press("Tab")
+    equation.focus()
+    expect(equation).to_be_focused()
+    assert equation.evaluate("box => getComputedStyle(box).maskImage") == "none"  # the ring is seen all around
+    visit.page.set_viewport_size(DESKTOP)
+    expect(equation).not_to_have_attribute("data-more", re.compile(""))
+    expect(equation).not_to_have_attribute("role", re.compile(""))
+
+
+def test_a_wide_picture_has_an_arrow_below_it_on_a_phone_only(visit: Visit) -> None:
+    figure = visit.open("lessons/03_elbo.html").locator("figure:has(> .frame)").first
+    arrow = "figure => getComputedStyle(figure, '::after').content"
+    assert figure.evaluate(arrow) == "none"
+    visit.page.set_viewport_size(PHONE)
+    expect(figure.locator(".frame")).to_have_attribute("tabindex", "0")
+    assert "⟷" in figure.evaluate(arrow)
+
+
+def test_the_bar_and_the_glossary_fit_a_phone_and_the_contents_a_desk(visit: Visit) -> None:
+    page = visit.open("glossary.html")
+    last = page.locator("#contents a").last
+    expect(last).to_be_in_viewport(ratio=1)
+    expect(page.locator("#contents")).not_to_have_attribute("data-more", re.compile(""))
+    page.set_viewport_size({"width": 1280, "height": 600})
+    expect(page.locator("#contents")).to_have_attribute("data-more", "after")
+    page.set_viewport_size(PHONE)
+    name = page.locator(".bar .name")
+    expect(name).to_have_text(re.compile("checked"))
+    assert name.evaluate("link => link.offsetHeight / parseFloat(getComputedStyle(link).lineHeight)") < 1.5
+    assert (
+        page.get_by_role("searchbox").evaluate("""field => {
+        const style = getComputedStyle(field), brush = document.createElement("canvas").getContext("2d");
+        brush.font = style.font;
+        const room = field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+        return room - brush.measureText(field.placeholder).width;
+    }""")
+        > 0
+    )
+    assert page.locator(".table").evaluate("box => box.scrollWidth - box.clientWidth") == 0
+    widths = page.locator("td[lang]").evaluate_all("""cells => cells.map(cell => {
+        const style = getComputedStyle(cell);
+        return (cell.clientWidth - parseFloat(style.paddingRight)) / parseFloat(style.fontSize);
+    })""")
+    assert min(widths) >= 4  # signs in a line
 
 
 def test_slides_go_on_and_back_with_keys_and_leave_a_slider_its_own(visit: Visit) -> None:

@@ -83,7 +83,7 @@ def on_page(cell: Cell, lesson: Lesson) -> Cell | None:
     if role != "task":
         return None  # the page's own form stands with the task
     of, exercise = find(lesson, cell["metadata"]["exercise"])
-    return markdown(f"{text(cell)}\n\n{exercises.markdown(of, exercise)}")
+    return markdown(f"{exercises.task(exercise, text(cell))}\n\n{exercises.markdown(of, exercise)}")
 
 
 def find(lesson: Lesson, name: str) -> tuple[Exercises, Exercise]:

@@ -7,6 +7,7 @@ Everything comes from `vae_lessons.exercises`: right answers, known mistakes wit
 from __future__ import annotations
 
 import html
+import re
 from numbers import Real
 from typing import Any
 
@@ -16,6 +17,11 @@ from vae_lessons.exercises.source import Exercise, Lesson, run
 INTRODUCTION = """Numbers and choices are answered here: a wrong answer is told what may be the matter.
 Functions are written in the notebook, where `check` tries them on fresh numbers: [how to run it](../running.md).
 Hints and solutions can be opened one at a time."""
+# What a task says of the notebook, and what one does on the page in its place.
+ON_THE_PAGE = {
+    "Replace `...` by your number, run the cell, then the check.": "Write your number into the field, then press Check.",
+    "Answer with a letter in quotes.": "Choose a letter, then press Check.",
+}
 
 
 def is_value(exercise: Exercise) -> bool:
@@ -34,13 +40,23 @@ def _plain(value: Any) -> str | float:
     return float(value) if isinstance(value, Real) else str(value)
 
 
+def task(exercise: Exercise, written: str) -> str:
+    """The task of the notebook as the page has it: where a form answers, nothing is said of cells and quotes."""
+    if is_value(exercise):
+        for sentence, in_its_place in ON_THE_PAGE.items():
+            anywhere = r"\s+".join(map(re.escape, sentence.split()))  # the notebook wraps its lines
+            written = re.sub(anywhere, in_its_place, written)
+        written = re.sub(r'^- `"(\w)"`', r"- **\1**", written, flags=re.M)
+    return written
+
+
 def markdown(lesson: Lesson, exercise: Exercise) -> str:
     """What stands on the page below the task: a form, or the code to complete; then hints and solution."""
     answer = form(question(lesson, exercise)) if is_value(exercise) else stub(exercise)
     hints = "\n\n".join(
         details(f"Hint {number} of {len(exercise.hints)}", hint) for number, hint in enumerate(exercise.hints, start=1)
     )
-    worked = details("Solution", f"```python\n{exercise.solution}\n```\n\n{exercise.why}")
+    worked = details("Solution", f"```python\n{exercise.solution}\n```\n\n{exercise.why}", "solution")
     return f"{answer}\n\n{hints}\n\n{worked}"
 
 
@@ -73,5 +89,5 @@ def stub(exercise: Exercise) -> str:
     return f"```python\n{exercise.stub}\n```\n\n{run_it}"
 
 
-def details(summary: str, content: str) -> str:
-    return f"<details><summary>{summary}</summary>\n\n{content}\n\n</details>"
+def details(summary: str, content: str, kind: str = "hint") -> str:
+    return f'<details class="{kind}"><summary>{summary}</summary>\n\n{content}\n\n</details>'

@@ -14,7 +14,7 @@ from sphinx.locale import _
 from sphinx.util.typing import stringify_annotation
 
 from book.links import Published
-from book.search import SearchIndex
+from book.search import SearchIndex, cells_of
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -71,6 +71,8 @@ def skip_fields(app: Sphinx, what: str, name: str, value: Any, skip: bool, optio
 def complete_context(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """What `theme/layout.html` asks for."""
     body = tidy(context.get("body", ""))
+    if page == "glossary":
+        body = name_rows(body)
     folder, name = page.rpartition("/")[::2]
     published = Published(os.environ.get("BOOK_ADDRESS", ""), os.environ.get("BOOK_REPOSITORY", ""))
     top = published.path if page == "404" else ""  # that one is shown at any depth: its links begin at the top
@@ -120,6 +122,17 @@ def tidy(body: str) -> str:
     body = re.sub(r"<td>(?=<p>[^<]*[\u4e00-\u9fff][^<]*</p></td>)", '<td lang="zh-Hans">', body)
     body = re.sub(r"<table\b", '<div class="table" role="region" aria-label="Table"><table', body)
     return body.replace("</table>", "</table></div>")
+
+
+def name_rows(body: str) -> str:
+    """A place for each row of the glossary, which the search leads to; and long names may be broken on a phone."""
+
+    def named(found: re.Match[str]) -> str:
+        name = re.sub(r"[^\w]+|_+", "-", " ".join(cells_of(found[2])[:2]).lower()).strip("-")
+        row = re.sub(r"(?<=\w)_(?=\w+</span></code>)", "_<wbr>", found[2])
+        return f'<tr id="term-{name}"{found[1]}>{row}</tr>'
+
+    return re.sub(r"<tr\b([^>]*)>((?:(?!</tr>).)*<td.*?)</tr>", named, body, flags=re.S)
 
 
 def description(doctree: nodes.document | None) -> str:

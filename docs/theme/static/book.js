@@ -29,14 +29,34 @@ const finishLater = () => {
   if (living) import(living.href).catch(() => document.documentElement.classList.remove("living-here"));
 };
 
-// What is wider than the page scrolls by itself; the keyboard has to reach it.
+// What is wider than the page scrolls by itself; the keyboard has to reach it, and a screen reader says what it is.
+// Where more is to come, the edge fades (book.css).
+const WIDE = { pre: "Code", ".table": "Table", ".frame": "Picture", ".math.block": "Equation" };
 const scrolling = () => {
-  const boxes = [...document.querySelectorAll("pre, .table, .frame, .math.block")];
+  const boxes = [...document.querySelectorAll(Object.keys(WIDE))];
   const wide = new Set(boxes.filter(box => box.scrollWidth > box.clientWidth));  // all are measured before one changes
   for (const box of boxes) {
     if (wide.has(box)) box.tabIndex = 0; else box.removeAttribute("tabindex");
+    if (box.matches(".table")) continue;  // these always have a name
+    if (wide.has(box)) {
+      const [, name] = Object.entries(WIDE).find(([kind]) => box.matches(kind));
+      box.setAttribute("role", "group");
+      box.setAttribute("aria-label", `${name}, scrolls sideways`);
+    } else if (box.role === "group") ["role", "aria-label"].forEach(each => box.removeAttribute(each));
   }
+  const all = [...boxes, ...document.querySelectorAll("nav#contents, nav.here")];
+  all.map(box => [box, hidden(box)]).forEach(showMore);
 };
+// The sides to which there is more than is seen.
+const hidden = box => {
+  const [from, seen, all] = box.matches("nav")
+    ? [box.scrollTop, box.clientHeight, box.scrollHeight] : [box.scrollLeft, box.clientWidth, box.scrollWidth];
+  return [from > 1 && "before", from + seen < all - 1 && "after"].filter(Boolean).join(" ");
+};
+const showMore = ([box, sides]) => { if (sides) box.dataset.more = sides; else delete box.dataset.more; };
+addEventListener("scroll", ({ target: box }) => {
+  if (box !== document && box.matches(`nav, ${Object.keys(WIDE)}`)) showMore([box, hidden(box)]);
+}, { capture: true, passive: true });
 addEventListener("resize", scrolling);
 addEventListener("beforeprint", () => { typesetWhile(() => true); folded.splice(0).forEach(unfold); });
 // All places are measured before the first is changed, and none inside a part that is far itself; a link to a part needs

@@ -59,6 +59,13 @@ function say(place, text) {
 const DONE = "vae_lessons.done";
 const done = () => JSON.parse(localStorage.getItem(DONE) ?? "[]");
 
+// Hints and solution follow their form.
+const solutionOf = form => {
+  let next = form.nextElementSibling;
+  while (!next.matches("details.solution")) next = next.nextElementSibling;
+  return next;
+};
+
 for (const form of document.querySelectorAll("form.exercise")) {
   const question = JSON.parse(form.querySelector("script").textContent), verdict = form.querySelector(".verdict");
   if (done().includes(question.name)) {
@@ -76,7 +83,9 @@ for (const form of document.querySelectorAll("form.exercise")) {
     }
     const [isRight, message] = judge(question, answer);
     verdict.className = `verdict ${isRight ? "right" : "wrong"}`;
-    say(verdict, isRight ? "✓ Right." : `✗ Not yet. ${message}`);
-    if (isRight) localStorage.setItem(DONE, JSON.stringify([...new Set([...done(), question.name])]));
+    say(verdict, isRight ? "✓ Right. The solution below says why." : `✗ Not yet. ${message}`);
+    if (!isRight) return;
+    solutionOf(form).open = true;
+    localStorage.setItem(DONE, JSON.stringify([...new Set([...done(), question.name])]));
   });
 }
