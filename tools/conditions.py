@@ -311,8 +311,9 @@ def environment(condition: Condition, there: Place, python: str) -> dict[str, st
 
 def nbval(condition: Condition, there: Place, notebooks: Sequence[Path], python: str) -> list[str]:
     """The command that runs notebooks and compares them, as the suite does."""
+    # The folder above all, since pytest names no file outside its root.
     options = ["-p", "no:cacheprovider", "-p", "no:xdist", "--color=no", "-q", "--tb=short", "--nbval-cell-timeout=300"]
-    settings = ["-c", str(there.tree / "pyproject.toml"), "--rootdir", str(there.tree)]
+    settings = ["-c", str(there.tree / "pyproject.toml"), "--rootdir", str(there.scratch.parent)]
     masks = f"--nbval-sanitize-with={there.tree / 'tests' / 'claims_sanitize.cfg'}"
     files = [str(there.notebooks / path.name) for path in notebooks]
     report = f"--junitxml={there.report}"
