@@ -88,7 +88,9 @@ def kl_per_latent(eigenvalues: Numbers, level: float, n_latents: int) -> Array:
     level = check_number("level", level, above=0)
     kept = _with_latent(eigenvalues, n_latents)
     above_water: Array = np.log(np.maximum(kept, level)) - math.log(level)
-    return 0.5 * above_water
+    # NumPy's logarithm and math's may differ in the last digit: below the water the KL is 0 all the same.
+    kl: Array = 0.5 * np.where(kept > level, above_water, 0.0)
+    return kl
 
 
 def error_per_direction(eigenvalues: Numbers, level: float, n_latents: int) -> Array:
