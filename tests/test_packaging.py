@@ -49,7 +49,13 @@ def test_every_package_imported_is_asked_for():
             for name in re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(), re.MULTILINE):
                 ours = name in ("vae_lessons", "tests") or any(
                     (ROOT / place).exists()
-                    for place in (f"tests/{name}.py", f"tools/{name}.py", f"benchmarks/{name}.py", f"docs/{name}")
+                    for place in (
+                        f"tests/{name}.py",
+                        f"tools/{name}.py",
+                        f"benchmarks/{name}.py",
+                        f"docs/{name}",
+                        f"docs/{name}.py",
+                    )
                 )
                 of_the_peer = path.name == "training_pythae.py" and name == "pythae"  # run by another environment
                 known = ours or of_the_peer or name in sys.stdlib_module_names
