@@ -5,7 +5,7 @@ FROM python:3.13-slim AS base
 RUN useradd --create-home learner
 WORKDIR /home/learner/course
 COPY --chown=learner . .
-RUN python -m pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu "torch>=2.4,<2.14" \
+RUN python -m pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu "torch>=2.4,<2.16" \
     && python -m pip install --no-cache-dir -e . \
     && chown learner .
 USER learner

@@ -24,7 +24,7 @@ def test_prereleases_are_asked_of_four_packages():
     assert versions.constraints("allowed", LINES) == versions.constraints("newest", LINES) == []
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "environment.yml"])
+@pytest.mark.parametrize("name", versions.BOUNDED)
 def test_lifting_changes_upper_bounds_only(name):
     before = (ROOT / name).read_text(encoding="utf-8")
     after = versions.lifted(before)

@@ -38,6 +38,7 @@ TITLES = {
     "pre": "pre-releases of NumPy, SymPy, Matplotlib, JupyterLab",
 }
 LOOKED_AHEAD = ("numpy", "sympy", "matplotlib", "jupyterlab")
+BOUNDED = ("pyproject.toml", "environment.yml", "Dockerfile")
 SET_UP = "from pathlib import Path; from vae_lessons.install import set_up; set_up(Path.cwd(), 'test')"
 VERSIONS = (
     "import platform; from importlib.metadata import version; print(platform.python_version(), *map(version, {}))"
@@ -56,7 +57,7 @@ def with_prereleases(lines: list[str]) -> list[str]:
 
 
 def lifted(text: str) -> str:
-    """pyproject.toml or environment.yml with upper bounds that no release reaches."""
+    """A file of BOUNDED with upper bounds that no release reaches."""
     return re.sub(r"(>=[\d.]+,<)[\d.]+", r"\g<1>9999", text)
 
 
@@ -86,7 +87,7 @@ def renew(tree: Path, mode: str) -> None:
         subprocess.run(["git", "clone", "--quiet", ROOT, tree], check=True)
     subprocess.run(["git", "-C", tree, "fetch", "--quiet", ROOT, "HEAD"], check=True)
     subprocess.run(["git", "-C", tree, "reset", "--quiet", "--hard", "FETCH_HEAD"], check=True)
-    for path in (tree / "pyproject.toml", tree / "environment.yml") if mode in ("newest", "pre") else ():
+    for path in map(tree.joinpath, BOUNDED if mode in ("newest", "pre") else ()):
         path.write_text(lifted(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
