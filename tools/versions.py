@@ -92,11 +92,14 @@ def renew(tree: Path, mode: str) -> None:
 
 
 def install(tree: Path, python: str, mode: str) -> None:
-    """The course's own set-up, with this Python. The file of constraints, empty or not, stands for the machine's own."""
+    """The course's own set-up, with this Python; what a kept folder has is brought up to date.
+
+    The file of constraints, empty or not, stands for the machine's own.
+    """
     kept_to = tree.parent / "constraints.txt"
     kept_to.write_text("\n".join(constraints(mode, wanted(tree))) + "\n", encoding="utf-8")
-    environment = os.environ | {"PIP_CONSTRAINT": str(kept_to)}
-    subprocess.run([python, "-c", SET_UP], cwd=tree, env=environment, check=True)
+    of_pip = {"PIP_CONSTRAINT": str(kept_to), "PIP_UPGRADE": "1", "PIP_UPGRADE_STRATEGY": "eager"}
+    subprocess.run([python, "-c", SET_UP], cwd=tree, env=os.environ | of_pip, check=True)
 
 
 def tested(tree: Path, options: list[str]) -> tuple[dict[str, int], float]:
