@@ -27,6 +27,8 @@ class Row:
 
     @property
     def mark(self) -> str:
+        if self.cases == 0:
+            return "–"  # could not be tried
         return "✓" if self.held == self.cases else "✗"
 
 

@@ -30,7 +30,7 @@ export class Trainer {
     this.start = button(WORDS.train, () => this.toggle());
     this.anew = button(WORDS.anew, () => this.reset());
     this.anew.disabled = true;
-    this.beta = new LogSlider(WORDS.beta, BETA, beta => moved({ beta }));  // the same β, in reach of the diamonds
+    this.beta = new LogSlider(WORDS.betaAgain, BETA, beta => moved({ beta }));  // in reach of the diamonds
     this.text = make("p", { class: "note" }, WORDS.labWaits);
     this.element = part("lab", [WORDS.lab, ...links(lessons, "07")], make("p", { class: "buttons" }, this.start, this.anew), this.beta.element, this.text);
   }

@@ -54,6 +54,7 @@ export const WORDS = {
   strip: (/** @type {string} */ level, /** @type {number} */ alive, /** @type {number} */ all, /** @type {string} */ kl, /** @type {number} */ nSteps) =>
     `water ${level}: ${alive} of ${all} above it, ${kl} nats in theory${nSteps ? `; trains, step ${nSteps}` : ""}`,
   beta: ["β", "price of a nat"],
+  betaAgain: ["β", "the same slider again"],
   noise: ["σₓ²", "variance of the decoder’s noise"],
 
   theory: "theory",
