@@ -251,6 +251,18 @@ def test_cpu_index_is_for_linux_without_nvidia(clone, monkeypatch, platform, nvi
         assert command[-5:] == ["--no-deps", "--retries=0", "--timeout=10", index, torch]
 
 
+def test_the_cpu_build_is_asked_of_its_index_alone(clone, tmp_path, monkeypatch):
+    """A person's further index may have a newer build, with CUDA."""
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://a.person.s/own")
+    monkeypatch.setattr(sys, "platform", "linux")
+    [variables] = [step.variables for step in install.plan(clone.root) if "CPU" in step.title]
+    asked = [sys.executable, "-c", "import os; print(os.environ['PIP_EXTRA_INDEX_URL'], bool(os.environ['PATH']))"]
+    log = tmp_path / "log"
+    log.touch()
+    went_well, printed = install.run_step(install.Step("asks", asked, variables=variables), "1/1", log)
+    assert (went_well, printed) == (True, f"{install.CPU_INDEX} True\n")
+
+
 def test_unreachable_cpu_index_leads_to_the_ordinary_build(clone, capsys):
     clone.answer(torch={"code": 1}, pip={"text": "Collecting nvidia-cublas"})
     code, calls = clone.run("test")

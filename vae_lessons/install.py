@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vae_lessons.files import alone
@@ -56,6 +56,7 @@ class Step:
     title: str
     command: list[str | Path]
     fallback: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
 
 
 def has_nvidia() -> bool:
@@ -75,7 +76,10 @@ def plan(root: Path, extras: str = "test") -> list[Step]:
         torch = next(line for line in requirements(root, "dependencies") if line.startswith("torch"))
         quick = ["--no-deps", "--retries=0", "--timeout=10", f"--index-url={CPU_INDEX}"]
         fallback = "index out of reach: the ordinary build comes next"
-        steps.insert(0, Step("PyTorch, CPU build", [*pip, *quick, torch], fallback))
+        no_other = {
+            "PIP_EXTRA_INDEX_URL": CPU_INDEX
+        }  # in the place of a person's own, where newer builds for CUDA may be
+        steps.insert(0, Step("PyTorch, CPU build", [*pip, *quick, torch], fallback, no_other))
     if fingerprint(root) is None:
         steps.insert(0, Step("Python environment in .venv", [sys.executable, "-m", "venv", root / ".venv"]))
     return steps
@@ -150,7 +154,12 @@ def run_step(step: Step, number: str, log: Path) -> tuple[bool, str]:
     with log.open("ab") as sink:
         # It keeps the lock of `alone`: where this process alone is killed, the next set-up waits for this step.
         child = subprocess.Popen(
-            step.command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, close_fds=False
+            step.command,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            close_fds=False,
+            env=os.environ | step.variables,
         )
     try:
         while child.poll() is None:
