@@ -57,7 +57,8 @@ RIGHT = {
     ],
     "diffusion-noise-bug": [
         NOISY + "    return torch.sqrt(abar[t - 1]) * x + torch.sqrt(1 - abar[t - 1]) * eps\n",
-        NOISY + "    return torch.lerp(torch.zeros_like(x), x, float(abar[t - 1] ** 0.5)) + eps * (1 - abar[t - 1]) ** 0.5\n",
+        NOISY
+        + "    return torch.lerp(torch.zeros_like(x), x, float(abar[t - 1] ** 0.5)) + eps * (1 - abar[t - 1]) ** 0.5\n",
         NOISY
         + "    snr = torch.logit(abar)[t - 1]\n    return torch.sigmoid(snr).sqrt() * x + torch.sigmoid(-snr).sqrt() * eps\n",
         NOISY
