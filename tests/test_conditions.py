@@ -113,13 +113,14 @@ def test_what_this_machine_cannot_make_is_no_row_that_holds(monkeypatch):
     assert (row.cases, row.note, cells) == (0, "not tried: no such locale", [])
 
 
-def test_rows_that_ran_replace_older_ones_in_the_order_of_the_conditions(tmp_path):
+def test_rows_that_ran_replace_older_ones_in_the_order_of_the_conditions(tmp_path, monkeypatch):
+    monkeypatch.setattr(trust, "RECORDS", tmp_path)
     record = tmp_path / "conditions.json"
     plain, cells = CONDITIONS["plain"].tried, CONDITIONS["cells"].tried
     record.write_text(json.dumps({"rows": [asdict(trust.Row(cells, 2, 1))]}), encoding="utf-8")
-    rows = conditions.merged([trust.Row(plain, 3, 3)], record)
+    rows = trust.merged("conditions", [trust.Row(plain, 3, 3)], conditions.ORDER)
     assert [(row.tried, row.held) for row in rows] == [(plain, 3), (cells, 1)]
-    assert [row.held for row in conditions.merged([trust.Row(cells, 2, 2)], record)] == [2]
+    assert [row.held for row in trust.merged("conditions", [trust.Row(cells, 2, 2)], conditions.ORDER)] == [2]
 
 
 def test_every_condition_has_a_row_of_its_own_and_all_but_the_orders_a_witness():

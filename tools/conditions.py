@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 import os
 import pwd
 import shutil
@@ -150,6 +149,7 @@ CONDITIONS: dict[str, Condition] = {
         OMP_NUM_THREADS="1",
     ),
 }
+ORDER = [condition.tried for condition in CONDITIONS.values()]  # of the rows in the record
 
 
 class NotHere(Exception):
@@ -396,13 +396,6 @@ def compared(condition: Condition, there: Place, notebooks: Sequence[Path]) -> l
     return judged(there.report, n_cells, condition.order)
 
 
-def merged(new: Sequence[trust.Row], record: Path) -> list[trust.Row]:
-    """The rows of a record in the order of the conditions, those that ran now in place of older ones."""
-    old = json.loads(record.read_text(encoding="utf-8"))["rows"] if record.exists() else []
-    rows = {row.tried: row for row in (*(trust.Row(**one) for one in old), *new)}
-    return [rows[condition.tried] for condition in CONDITIONS.values() if condition.tried in rows]
-
-
 def chosen(numbers: Iterable[str]) -> list[Path]:
     return [path for path in course() if not list(numbers) or path.name[:2] in numbers]
 
@@ -434,7 +427,7 @@ def try_all(names: Sequence[str], notebooks: Sequence[Path], keep: bool) -> int:
                 print(f"--- {name}: {cell.where}\n{cell.shown.strip()[:700]}", file=sys.stderr)
         print(f"{name}: {one.held} of {one.cases}", file=sys.stderr, flush=True)
         if keep:
-            trust.record("conditions", merged([one], trust.RECORDS / "conditions.json"))
+            trust.record("conditions", trust.merged("conditions", [one], ORDER))
     print(trust.table(rows))
     return int(any(row.held < row.cases for row in rows))
 

@@ -38,7 +38,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from faults_work import DOWNLOADED, READY, SITE_FILES, packed
-from trust import RECORDS, ROOT, Row, record, table
+from trust import ROOT, Row, merged, record, table
 
 KILLS, LATEST = 10, 0.003  # kills of each kind; seconds after a write has begun
 STORED = "notebooks/02_monte_carlo_kl.ipynb"
@@ -635,16 +635,6 @@ def bring_wheels() -> None:
         subprocess.run([*command, "setuptools", "wheel"], check=True)
 
 
-def with_others(made: list[Row]) -> list[Row]:
-    """The recorded rows, those made now in the place of their elders."""
-    file = RECORDS / "faults.json"
-    kept = [Row(**each) for each in json.loads(file.read_text(encoding="utf-8"))["rows"]] if file.exists() else []
-    now = {each.tried: each for each in made}
-    order = [f"{target.title}: {kind}" for target in TARGETS for kind in target.kinds]
-    both = {each.tried: each for each in kept} | now
-    return [both[tried] for tried in order if tried in both]
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [target.name for target in TARGETS]
@@ -665,7 +655,8 @@ def main() -> int:
             print(table([each]).splitlines()[-1], flush=True)
     print(table(made))
     if options.record:
-        record("faults", with_others(made))
+        order = [f"{target.title}: {kind}" for target in TARGETS for kind in target.kinds]
+        record("faults", merged("faults", made, order))
     return int(any(each.held < each.cases for each in made))
 
 

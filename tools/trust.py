@@ -53,11 +53,12 @@ def commit() -> str:
     return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def merged(name: str, row: Row) -> list[Row]:
-    """The recorded rows with this one in the place of what was tried before, for a table that grows a row at a time."""
+def merged(name: str, new: Sequence[Row], order: Sequence[str] = ()) -> list[Row]:
+    """The recorded rows, new ones in the place of what was tried before; in this order, else by what was tried."""
     path = RECORDS / f"{name}.json"
-    rows = [Row(**each) for each in json.loads(path.read_text(encoding="utf-8"))["rows"]] if path.exists() else []
-    return sorted([each for each in rows if each.tried != row.tried] + [row], key=lambda each: each.tried)
+    old = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+    rows = {row.tried: row for row in (*(Row(**each) for each in old), *new)}
+    return [rows[tried] for tried in order or sorted(rows) if tried in rows]
 
 
 def record(name: str, rows: Sequence[Row]) -> Path:

@@ -76,9 +76,8 @@ def plan(root: Path, extras: str = "test") -> list[Step]:
         torch = next(line for line in requirements(root, "dependencies") if line.startswith("torch"))
         quick = ["--no-deps", "--retries=0", "--timeout=10", f"--index-url={CPU_INDEX}"]
         fallback = "index out of reach: the ordinary build comes next"
-        no_other = {
-            "PIP_EXTRA_INDEX_URL": CPU_INDEX
-        }  # in the place of a person's own, where newer builds for CUDA may be
+        # In the place of a person's further index, where newer builds for CUDA may be.
+        no_other = {"PIP_EXTRA_INDEX_URL": CPU_INDEX}
         steps.insert(0, Step("PyTorch, CPU build", [*pip, *quick, torch], fallback, no_other))
     if fingerprint(root) is None:
         steps.insert(0, Step("Python environment in .venv", [sys.executable, "-m", "venv", root / ".venv"]))

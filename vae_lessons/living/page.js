@@ -5,7 +5,7 @@ import { Random } from "./lab.js";
 import { Network } from "./network.js";
 import { BETA, Digit, Dreams, Kl, Latents, NOISE, Readings, Recipes, Water, isBelow } from "./parts.js";
 import { apart } from "./pixels.js";
-import { Prompt } from "./prompt.js";
+import { Prompt, START } from "./prompt.js";
 import { Strip } from "./strip.js";
 import { klPerLatent, sum } from "./theory.js";
 import { Trainer } from "./trainer.js";
@@ -19,7 +19,6 @@ import { WORDS, decimal, figures } from "./words.js";
  * @property {import("./dom.js").Lessons} lessons
  */
 
-const START = { beta: 0.2, noiseVar: 0.5 };  // where the question is asked: most bars stand above the water
 const GLIDE = 350;  // ms in which the water comes to the level of another loss
 const REST = 500;  // ms after which a screen reader is told
 const RETRY = 3000;  // ms before what could not be fetched is asked for again

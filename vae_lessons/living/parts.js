@@ -246,8 +246,8 @@ export class Recipes {
 
   /** @param {keyof typeof RECIPES} name */
   use(name) {
-    const { nPixels, nLatents } = this.numbers.sizes, { kl, error } = counts(RECIPES[name], nPixels, nLatents, BATCH);
-    const level = kl / (2 * error);
+    const { nPixels, nLatents } = this.numbers.sizes, level = impliedLevel(RECIPES[name], nPixels, nLatents, BATCH);
+    const { kl, error } = counts(RECIPES[name], nPixels, nLatents, BATCH);
     const alive = this.numbers.eigenvalues.slice(0, nLatents).filter(value => value > level).length;
     this.useLevel(level, Object.keys(RECIPES).indexOf(name));
     write(this.text, WORDS.recipeSays(WORDS.recipe[name], share(kl), share(error), figures(level), alive));

@@ -6,6 +6,8 @@ import { WORDS, figures } from "./words.js";
 
 /** @typedef {import("./parts.js").View} View */
 
+export const START = { beta: 0.2, noiseVar: 0.5 };  // where it is asked again: most bars stand above the water
+
 /** As near as a hand puts a slider. @param {number} value @returns {boolean} */
 const isOne = value => Math.abs(Math.log(value)) < 0.03;
 
@@ -22,7 +24,7 @@ export class Prompt {
     this.text = make("span");
     const choices = Array.from({ length: eigenvalues.length + 1 }, (_, n) => button(String(n), () => this.take(n)));
     this.choices = make("span", { class: "choices", role: "group", "aria-label": WORDS.guess }, ...choices);
-    this.again = button(WORDS.again, () => this.askAnew());
+    this.again = button(WORDS.again(figures(START.beta)), () => this.askAnew());
     this.element = make("div", { class: "prompt", "aria-live": "polite" }, this.text, this.choices, this.again);
     this.guess = -1;  // none yet
     this.noiseVar = 0;  // at which it was asked

@@ -65,7 +65,7 @@ export class Trainer {
   see(isSeen) {
     const isBack = isSeen && !this.isSeen;
     this.isSeen = isSeen;
-    if (isBack && this.isRunning) this.turn(this.run);
+    if (isBack && this.isRunning) this.turn((this.run += 1));
   }
 
   /** @param {Error} error */

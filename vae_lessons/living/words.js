@@ -32,7 +32,7 @@ export const WORDS = {
   region: "A variational autoencoder to play with",
   lesson: (/** @type {string} */ number) => `lesson ${number}`,
   clear: "clear",
-  again: "ask again, with β back at 0.20",
+  again: (/** @type {string} */ beta) => `ask again, with β back at ${beta}`,
 
   predict: (/** @type {string} */ noise) => `Predict. With σₓ² = ${noise}, how many of the eight latents still stand above the water at β = 1?`,
   guess: "Your guess",
