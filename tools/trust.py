@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "tests" / "trust"
@@ -36,6 +37,31 @@ def table(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table."""
     lines = ["| | tried | held | note |", "| --- | --- | --- | --- |"]
     return "\n".join(lines + [f"| {row.mark} | {row.tried} | {row.held} of {row.cases} | {row.note} |" for row in rows])
+
+
+def counted(results: Path) -> tuple[dict[str, int], float]:
+    """How many tests passed, failed and were skipped by what ``pytest --junitxml`` wrote, and the seconds."""
+    suite = _suite(results)
+    total, *bad, skipped = (int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped"))
+    counts = {"passed": total - sum(bad) - skipped, "failed": sum(bad), "skipped": skipped}
+    return counts, float(suite.get("time", 0))
+
+
+def skips(results: Path) -> list[str]:
+    """Why tests were skipped, once for each."""
+    return [each.get("message", "").removeprefix("Skipped: ") for each in _suite(results).iter("skipped")]
+
+
+def files(results: Path) -> set[str]:
+    """The files that the tests stand in, as pytest names them."""
+    return {each.get("classname", "") for each in _suite(results).iter("testcase")}
+
+
+def _suite(results: Path) -> ElementTree.Element:
+    suite = ElementTree.parse(results).getroot().find("testsuite")
+    if suite is None:
+        raise ValueError(f"{results} has no suite of tests")
+    return suite
 
 
 def machine() -> str:

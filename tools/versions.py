@@ -22,7 +22,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from xml.etree import ElementTree
 
 import trust
 
@@ -108,10 +107,7 @@ def tested(tree: Path, options: list[str]) -> tuple[dict[str, int], float]:
     results.unlink(missing_ok=True)
     command = [venv_python(tree), "-m", "vae_lessons", "test", "-m", "not browser", "-q", f"--junitxml={results}"]
     subprocess.run([*command, *options], cwd=tree)
-    suite = ElementTree.parse(results).getroot().find("testsuite")
-    total, *bad, skipped = (int(suite.get(name)) for name in ("tests", "failures", "errors", "skipped"))
-    counts = {"passed": total - sum(bad) - skipped, "failed": sum(bad), "skipped": skipped}
-    return counts, float(suite.get("time"))
+    return trust.counted(results)
 
 
 def releases(tree: Path) -> tuple[str, str]:
