@@ -1,6 +1,6 @@
-"""Would the tests notice?  ``python tools/mutants.py [GROUP] [--minutes N] [--record]``
+"""Would the tests notice?  ``python tools/mutants.py [GROUP] [--room NAME] [--minutes N] [--record]``
 
-mutmut changes one operator, number or word at a time in the rooms of a group (mathematics, training, inputs, checker),
+mutmut changes one operator, number or word at a time in the rooms of a group (`GROUPS`), or in one of them,
 and runs those of the fast tests that are named here and reach it: a change that no test notices survives.
 It works in ``mutants/GROUP``, keeps what it has found, and goes on from there; ``--minutes`` stops it in time. Survivors that are no fault are listed in ``tests/mutants.json``, each with its reason;
 the score of a room is what was noticed of all the others. ``--record`` writes the scores there, too.
@@ -8,9 +8,11 @@ It needs ``pip install -e ".[mutants]"`` and a system that can fork.
 """
 
 import argparse
+import ast
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -20,7 +22,12 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "tests/mutants.json"
 COMMAND = [sys.executable, "-m", "mutmut"]
-UNNOTICED = (0, 33)  # mutmut's codes for: no test failed, and no test reaches it
+FAILED = (1, 2, 3)  # what pytest ends with where a test fails, lets an interrupt through, or breaks pytest itself
+NOTICED = (
+    "killed",
+    "check was interrupted by user",
+    "timeout",
+)  # mutmut's words for these, and for one that never ends
 
 
 class Group(NamedTuple):
@@ -42,10 +49,13 @@ GROUPS = {
             "test_hostile.py",
         ),
     ),
-    "training": Group(  # not `torch_state`: mutmut changes no function that has a decorator
-        rooms=("training", "stacks"),
-        tests=("test_training.py", "test_stacks.py", "test_devices.py"),
-        without=("test_training.py::test_an_interrupt_at_any_line_of_a_step_keeps_what_was_learned",),
+    "training": Group(
+        rooms=("training", "stacks", "torch_state"),
+        tests=("test_training.py", "test_stacks.py", "test_devices.py", "test_torch_state.py"),
+        without=(
+            "test_training.py::test_an_interrupt_at_any_line_of_a_step_keeps_what_was_learned",
+            "test_training.py::test_what_diverged_is_told_at_the_line_that_called_fit",
+        ),
     ),
     "optimum": Group(
         rooms=("optimum",),
@@ -54,6 +64,7 @@ GROUPS = {
             "test_optimum.py::test_it_arrives_at_any_scale_within_a_millionth_of_a_nat[digits-0.01-63]",
             "test_optimum.py::test_it_arrives_at_any_scale_within_a_millionth_of_a_nat[breast cancer-0.5-29]",
             "test_optimum.py::test_an_interrupt_at_any_line_keeps_the_latents_that_were_trained",
+            "test_optimum.py::test_the_warning_points_to_the_line_that_called",
         ),
     ),
     "inputs": Group(
@@ -78,13 +89,18 @@ class Survivor(NamedTuple):
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("group", nargs="?", choices=GROUPS, default="mathematics")
+    parser.add_argument("--room", help="this one of the group alone, in a folder of its own")
     parser.add_argument("--children", type=int, default=os.cpu_count() or 1, help="processes at a time")
     parser.add_argument("--minutes", type=float, default=30, help="stop after so many, and go on at the next call")
     parser.add_argument("--again", action="store_true", help="try what survived again, after tests were written")
     parser.add_argument("--record", action="store_true", help="write the scores into tests/mutants.json")
     options = parser.parse_args()
-    place = ROOT / "mutants" / options.group
-    lay_out(place, GROUPS[options.group])
+    group, place = GROUPS[options.group], ROOT / "mutants" / options.group
+    if options.room:
+        if options.room not in group.rooms:
+            parser.error(f"{options.room} is none of {', '.join(group.rooms)}")
+        group, place = group._replace(rooms=(options.room,)), place.with_name(f"{place.name}-{Path(options.room).name}")
+    lay_out(place, group)
     if options.again:
         forget_survivors(place)
     is_whole = run(place, options.minutes, options.children)
@@ -102,42 +118,67 @@ def main() -> int:
     if not is_whole:
         print("\nThe time was up; the same command goes on.")
     elif options.record:
-        write(record, options.group, scores, unexplained)
+        write(record, scores, unexplained)
     return int(not is_whole)
 
 
 def lay_out(place: Path, group: Group) -> None:
     """A folder to run mutmut in: the course by links, and its settings for this group."""
-    place.mkdir(parents=True, exist_ok=True)
+    copy = place / "vae_lessons"
+    shutil.copytree(ROOT / copy.name, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in (copy / f"{room}.py" for room in group.rooms):
+        when = file.stat().st_mtime_ns  # by which mutmut knows whether it has changed
+        file.write_text(undecorated(file.read_text(encoding="utf-8")), encoding="utf-8")
+        os.utime(file, ns=(when, when))
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     shared = re.search(r"^also_copy = (\[.*?\])", text, re.MULTILINE | re.DOTALL)
-    for name in ["vae_lessons", *re.findall(r'"(.+?)"', shared[1] if shared else "")]:
+    for name in re.findall(r'"(.+?)"', shared[1] if shared else ""):
         if name != "pyproject.toml" and not (place / name).is_symlink():
             (place / name).symlink_to(ROOT / name)
     tests = [f"tests/{name}" for name in group.tests if (ROOT / "tests" / name).exists()]
     own = {
         "only_mutate": [f"vae_lessons/{room}.py" for room in group.rooms],
         "pytest_add_cli_args_test_selection": tests,
-        "pytest_add_cli_args": ["-p", "no:xdist", "-p", "no:cacheprovider"]
+        "pytest_add_cli_args": ["-p", "no:xdist", "-p", "no:cacheprovider", "-p", Path(__file__).stem]
         + [f"--deselect=tests/{name}" for name in (WALKS, *group.without)],
     }
     lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in own.items())
     (place / "pyproject.toml").write_text(text.replace("[tool.mutmut]\n", f"[tool.mutmut]\n{lines}"), encoding="utf-8")
 
 
+def undecorated(source: str) -> str:
+    """A room with the decorators of its functions as calls below them: mutmut changes no function that wears one."""
+    lines = source.splitlines()
+    for node in reversed(ast.parse(source).body):
+        if isinstance(node, ast.FunctionDef) and node.decorator_list:
+            made = node.name
+            for decorator in reversed(node.decorator_list):
+                made = f"{ast.unparse(decorator)}({made})"
+            begin = node.decorator_list[0].lineno - 1
+            lines[begin : node.end_lineno] = [*lines[node.lineno - 1 : node.end_lineno], f"{node.name} = {made}"]
+    return "\n".join(lines) + "\n"
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """In mutmut's own runs, of which this file is a plugin: the quickest tests first, since one that fails is enough."""
+    known = Path("mutmut-stats.json")
+    took = json.loads(known.read_text(encoding="utf-8"))["duration_by_test"] if known.exists() else {}
+    items.sort(key=lambda item: took.get(item.nodeid, 0.0))
+
+
 def forget_survivors(place: Path) -> None:
-    """Let mutmut ask anew which tests there are and what each reaches, and try again what none has noticed."""
+    """Let mutmut ask anew which tests there are and what each reaches, and try again what none of them failed at."""
     (place / "mutants/mutmut-stats.json").unlink(missing_ok=True)
     for file in (place / "mutants/vae_lessons").rglob("*.meta"):
         known = json.loads(file.read_text(encoding="utf-8"))
         endings = known["exit_code_by_key"]
-        known["exit_code_by_key"] = {name: None if code in UNNOTICED else code for name, code in endings.items()}
+        known["exit_code_by_key"] = {name: code if code in FAILED else None for name, code in endings.items()}
         file.write_text(json.dumps(known), encoding="utf-8")
 
 
 def run(place: Path, minutes: float, children: int) -> bool:
     """Go on with the mutants that were not tried yet; whether all of them are."""
-    alone = os.environ | {"OMP_NUM_THREADS": "1"}
+    alone = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tools")}
     with subprocess.Popen([*COMMAND, "run", "--max-children", str(children)], cwd=place, env=alone) as process:
         try:
             return process.wait(60 * minutes) == 0
@@ -181,19 +222,20 @@ def rated(
     left, all_survivors = Counter(each.room for each in unexplained), Counter(each.room for each in survivors)
     scores = {}
     for room, endings in sorted(rooms.items()):
-        noticed = endings["killed"] + endings["timeout"]
+        noticed = sum(endings[how] for how in NOTICED)
         scores[room] = (noticed, endings.total(), all_survivors[room] - left[room])
     return scores
 
 
-def write(
-    record: dict[str, Any], group: str, scores: dict[str, tuple[int, int, int]], unexplained: list[Survivor]
-) -> None:
-    """The scores of this group's rooms, and what was not noticed there; those of the other rooms stay."""
+def write(record: dict[str, Any], scores: dict[str, tuple[int, int, int]], unexplained: list[Survivor]) -> None:
+    """The scores of these rooms, and what was not noticed there, with the reasons given before; those of the other rooms stay."""
     record["command"] = f"python tools/mutants.py {'|'.join(GROUPS)} --record"
     record["scores"] |= {room: dict(zip(("noticed", "mutants", "no fault"), score)) for room, score in scores.items()}
+    why = {Survivor(*each["change"]): each["why"] for each in record["not noticed"] if "why" in each}
     others = [each for each in record["not noticed"] if each["change"][0] not in scores]
-    record["not noticed"] = others + [{"change": list(survivor)} for survivor in unexplained]
+    record["not noticed"] = others + [
+        {"change": list(survivor)} | ({"why": why[survivor]} if survivor in why else {}) for survivor in unexplained
+    ]
     RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
