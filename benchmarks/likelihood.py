@@ -14,6 +14,7 @@ reads it, with all that is needed to do it again.
 """
 
 import argparse
+import io
 import json
 import math
 import time
@@ -147,9 +148,10 @@ def evaluate(training: Training, test: Tensor, draws: int, size: int = 100) -> T
     """For each test image: −ELBO, −log p(x) and the effective number of its draws, (N, 3); resumable."""
     file = training.file.with_name(f"{training.kind}-test-{draws}.pt")
     done: Tensor = torch.load(file, weights_only=True) if file.exists() else torch.empty(0, 3)
-    for batch in tqdm(test[len(done) :].split(size), desc=f"{training.kind}, {draws} draws"):
-        generator = torch.Generator().manual_seed(len(done))
-        log_weights = weights_of(training.model, batch, draws, generator)
+    # Of no image that remains, `split` would still make a batch.
+    for start in tqdm(range(len(done), len(test), size), desc=f"{training.kind}, {draws} draws"):
+        generator = torch.Generator().manual_seed(start)
+        log_weights = weights_of(training.model, test[start : start + size], draws, generator)
         shares = log_weights.softmax(0)
         effective = 1 / shares.square().sum(0)
         rows = torch.stack([-log_weights.mean(0), -importance_bound(log_weights), effective], dim=1)
@@ -161,8 +163,10 @@ def evaluate(training: Training, test: Tensor, draws: int, size: int = 100) -> T
 def save(state: Any, file: Path) -> None:
     """Write all of it or nothing: a full disk or a kill leaves the file of before."""
     file.parent.mkdir(parents=True, exist_ok=True)
+    packed = io.BytesIO()
+    torch.save(state, packed)  # into a file, it would not say that the disk is full
     with written_whole(file) as part:
-        torch.save(state, part)
+        part.write_bytes(packed.getbuffer())
 
 
 # The record ------------------------------------------------------------------------------------

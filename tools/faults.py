@@ -40,7 +40,7 @@ from pathlib import Path
 from faults_work import DOWNLOADED, READY, SITE_FILES, packed
 from trust import ROOT, Row, merged, record, table
 
-KILLS, LATEST = 10, 0.003  # kills of each kind; seconds after a write has begun
+LATEST = 0.003  # seconds after a write has begun
 STORED = "notebooks/02_monte_carlo_kl.ipynb"
 Files = dict[str, str]  # what stands under a final name, and its digest
 
@@ -374,8 +374,8 @@ def last_line(said: str) -> str:
 class Bench:
     """The private copies of one target: made anew for each case, always at the same path."""
 
-    def __init__(self, target: Target, folder: Path, rng: random.Random):
-        self.target, self.folder, self.rng = target, folder, rng
+    def __init__(self, target: Target, folder: Path, rng: random.Random, kills: int = 10):
+        self.target, self.folder, self.rng, self.kills = target, folder, rng, kills
         self.base, self.copy = folder / "base", folder / "copy"
         copy_checkout(self.base)
         target.prepare(self.base)
@@ -417,7 +417,7 @@ class Bench:
         return Case(fault, frozenset(behind), frozenset(left(self.copy, self.known)), gone)
 
     def killed(self, share: float = 1.0) -> Iterator[Case]:
-        for _ in range(KILLS):
+        for _ in range(self.kills):
             self.fresh()
             running = self.run()
             if self.known.ended.writes:
@@ -426,7 +426,7 @@ class Bench:
             yield self.after_kill(running)
 
     def at_a_write(self) -> Iterator[Case]:
-        for _ in range(KILLS):
+        for _ in range(self.kills):
             self.fresh()
             running = self.run()
             running.wait_for(self.rng.randint(1, self.known.ended.writes))
@@ -608,9 +608,9 @@ def row(target: Target, kind: str, cases: Sequence[Case]) -> Row:
     return Row(f"{target.title}: {kind}", len(cases), held, "; ".join(parts))
 
 
-def rows(target: Target, kinds: Sequence[str], seed: int) -> Iterator[Row]:
+def rows(target: Target, kinds: Sequence[str], seed: int, kills: int) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="faults") as folder:
-        bench = Bench(target, Path(folder), random.Random(seed))
+        bench = Bench(target, Path(folder), random.Random(seed), kills)
         for kind in [kind for kind in target.kinds if kind in kinds]:
             if kind == "disk full" and not may_mount(Path(folder)):
                 yield Row(f"{target.title}: {kind}", 0, 0, "not tried: mounting a tmpfs is not allowed here")
@@ -641,6 +641,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAMES", help=f"of {', '.join(names)}; all if none")
     parser.add_argument("--kind", action="append", choices=KINDS, help="only so disturbed; may be repeated")
     parser.add_argument("--record", action="store_true", help="write tests/trust/faults.json")
+    parser.add_argument("--kills", type=int, default=10, help="of each kind of kill")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     options = parser.parse_args()
     if unknown := set(options.names) - set(names):
@@ -650,7 +651,7 @@ def main() -> int:
     for target in [target for target in TARGETS if target.name in (options.names or names)]:
         if target.name == "setup":
             bring_wheels()
-        for each in rows(target, options.kind or list(KINDS), options.seed):
+        for each in rows(target, options.kind or list(KINDS), options.seed, options.kills):
             made.append(each)
             print(table([each]).splitlines()[-1], flush=True)
     print(table(made))
