@@ -1,4 +1,6 @@
-"""Lint, format, types, dead code and spelling: ``python tools/health.py``; ``--fix`` mends what can be mended.
+"""The code's health: ``python tools/health.py``; ``--fix`` mends what can be mended.
+
+Lint, format, types, dead code, dependencies that are unused or unnamed, licences that nobody has looked at, spelling.
 
 CI runs it after the tests, and pre-commit before each commit. It needs ``pip install -e ".[health]"``; and for the types
 of the JavaScript TypeScript's compiler, which it fetches once into ``build/`` where there is npm.
@@ -16,6 +18,11 @@ import nbformat
 ROOT = Path(__file__).resolve().parent.parent
 # Where dead code is looked for; what only tests use is dead.
 PATHS = ("vae_lessons", "tools", "benchmarks", "teaching/start_learner.py")
+# Whose modules deptry takes for ours, besides those of the packages that lie in the clone itself.
+MODULES = (".", "tools", "tests", "benchmarks", "docs")
+# What a learner's kernel reads, which may import only what every learner has.
+COURSE = ("vae_lessons", "notebooks", "teaching")
+EXTRAS = "classroom,cluster,test,health,mutants,site"
 TYPESCRIPT = "typescript@>=5.8 <8"  # both ends tried
 
 
@@ -27,6 +34,9 @@ def main(arguments: Sequence[str]) -> int:
             "format": ["ruff", "format", "--quiet", *([] if fix else ["--check"]), "."],
             "types": ["mypy"],
             "dead code": ["vulture", *PATHS, *write_cells(Path(folder), "code", "py")],
+            "dependencies": ["deptry", *MODULES],
+            "dependencies of the course": ["deptry", *COURSE, f"--optional-dependencies-dev-groups={EXTRAS}"],
+            "licences": ["tools.licences", "--quiet"],
             "spelling": ["codespell_lib", ".", *write_cells(Path(folder), "markdown", "md")],
         }
         found = {name: passes(sys.executable, "-m", *command) for name, command in checks.items()}
