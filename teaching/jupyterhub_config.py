@@ -56,6 +56,9 @@ c.JupyterHub.bind_url = "http://127.0.0.1:8000"
 #   The same with limits that hold, on Linux with systemd (pip install jupyterhub-systemdspawner):
 #       c.JupyterHub.spawner_class = "systemd"
 #       c.Spawner.mem_limit, c.Spawner.cpu_limit = "2G", 2.0
+#   With system users, other users of the machine can listen to what kernels print, unless it goes through files
+#   (in homes with short paths: a socket's name ends after 107 characters):
+#       c.Spawner.args += ["--KernelManager.transport=ipc"]     # below, where `args` stands
 #   Containers (pip install dockerspawner): put the clone and .venv into the image at the same paths, and a
 #   volume at each learner's home.
 
@@ -67,6 +70,10 @@ c.SimpleLocalProcessSpawner.home_dir_template = str(DATA / "learners" / "{userna
 c.Spawner.cmd = [sys.executable, str(ROOT / "teaching" / "start_learner.py")]
 c.Spawner.notebook_dir = "~/vae_course"
 c.Spawner.default_url = "/lab/tree/notebooks/00_start_here.ipynb"
+
+# What a learner puts into ~/.jupyter must not change their server, which other learners' pages may reach. JupyterLab's
+# own settings (theme, keys) stay theirs.
+c.Spawner.disable_user_config = True
 
 # A class starts all at once, and on the first day every server has notebooks to copy and to sign.
 c.Spawner.start_timeout = c.Spawner.http_timeout = 300

@@ -11,7 +11,9 @@ import signal
 from pathlib import Path
 
 import pytest
+import requests
 from hub import CONFIG, ROOT, Kernel, Learner, missing, running_hub, wait_for
+from test_closed import listening
 
 spec = importlib.util.spec_from_file_location("start_learner", ROOT / "teaching" / "start_learner.py")
 start_learner = importlib.util.module_from_spec(spec)
@@ -19,7 +21,10 @@ spec.loader.exec_module(start_learner)
 
 START = "notebooks/00_start_here.ipynb"
 # The course's configuration as it is, but for cy, whose hour passes in ten seconds.
+SECRET = "known-to-the-hub-and-its-proxy-alone"
 HURRY = f"""
+import os
+os.environ["CONFIGPROXY_AUTH_TOKEN"] = {SECRET!r}
 load_subconfig({str(CONFIG)!r})
 
 def hurry(spawner):
@@ -118,6 +123,55 @@ def test_no_way_to_another_s_server_or_out_of_the_folder(hub, ada, bo):
         with pytest.raises(RuntimeError, match="403"):
             intruder.log_in()
         intruder.browser.close()
+
+
+# What teaching/README.md says under "Safety".
+
+
+def test_hub_and_proxy_listen_on_loopback_only_and_the_proxy_obeys_the_hub_alone(hub):
+    ports = [int(option.rpartition(":")[2].rpartition("=")[2]) for option in hub.options]
+    assert [listening(port) for port in ports] == [{"0100007F"}] * 3  # 127.0.0.1
+    routes = f"http://127.0.0.1:{ports[2]}/api/routes"
+    for token, status in ((SECRET, 200), ("guessed", 403)):
+        assert requests.get(routes, headers={"Authorization": f"token {token}"}, timeout=60).status_code == status
+
+
+def test_secrets_are_readable_for_the_hub_alone(hub, bo):
+    assert (hub.folder / "cookie_secret").stat().st_mode & 0o077 == 0
+    kernel = bo.open_kernel(START)
+    assert "['PATH']" in kernel.text("import os; print([name for name in os.environ if name == 'PATH'])")
+    assert kernel.text(f"print([name for name in os.environ if {SECRET!r} in os.environ[name]])") == "[]\n"
+    kernel.close()
+
+
+def test_no_page_may_be_framed(bo):
+    for page in ("/hub/home", f"/user/{bo.name}/lab"):
+        assert "frame-ancestors 'none'" in bo.request("GET", page).headers["Content-Security-Policy"], page
+
+
+def test_an_address_logs_nobody_in_and_nothing_can_be_shared(hub, bo):
+    token = bo.request("POST", f"/hub/api/users/{bo.name}/tokens", json={}).json()["token"]
+    contents = f"{hub.url}/user/{bo.name}/api/contents"
+    with_header = requests.get(contents, headers={"Authorization": f"token {token}"}, timeout=60)
+    with_address = requests.get(f"{contents}?token={token}", allow_redirects=False, timeout=60)
+    assert (with_header.status_code, with_address.status_code) == (200, 403)
+    with pytest.raises(RuntimeError, match="403"):
+        bo.request("POST", f"/hub/api/share-codes/{bo.name}/", json={})
+
+
+def test_a_learner_s_own_files_do_not_change_their_server(hub):
+    """Neither settings in the places that Jupyter looks at, nor what a shell would run."""
+    home, ran = hub.folder / "learners" / "di", hub.folder / "ran"
+    ran.mkdir()
+    (home / ".jupyter").mkdir(parents=True)
+    (home / "vae_course").mkdir()
+    for n, folder in enumerate((home / ".jupyter", home, home / "vae_course")):
+        (folder / "jupyter_server_config.py").write_text(f"open({str(ran / f'settings {n}')!r}, 'w')")
+    for name in (".profile", ".bash_profile", ".bashrc"):
+        (home / name).write_text(f"touch '{ran}/{name}'")
+    di = enter(hub, "di")
+    assert di.read(START)["cells"] and [path.name for path in ran.iterdir()] == []
+    di.browser.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
