@@ -177,6 +177,16 @@ def test_the_command_says_it_in_one_line_and_leaves_the_old_book(tmp_path, capsy
     assert (tmp_path / "site/index.html").read_text() == "old"
 
 
+def test_where_nothing_can_be_written_the_command_says_so_in_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sources, "read_course", lambda folder: [])
+    (tmp_path / "teaching").mkdir()
+    (tmp_path / "teaching/README.md").touch()
+    (tmp_path / "build").write_text("in the way")
+    assert command.main([], tmp_path) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("vae_lessons: [Errno") and "build/site" in error and error.count("\n") == 1
+
+
 # Pages ------------------------------------------------------------------------------------------
 
 

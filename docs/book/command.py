@@ -26,7 +26,7 @@ BUSY = "Another program is building the book: waiting for it …"
 
 
 def main(arguments: list[str], root: Path = ROOT) -> int:
-    """Build the book; show it if asked to. What an author can mend is one sentence and the exit code 1."""
+    """Build the book; show it if asked to. What a person can mend, a full disk too, is one line and the exit code 1."""
     options = parse(arguments)
     try:
         if options.catalogue:
@@ -35,7 +35,7 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
         build(root, options.address)
         if options.open:
             serve(root / "site", options.port, published(root, options.address).path, show=can_show())
-    except BookError as error:
+    except (BookError, OSError) as error:
         print(f"vae_lessons: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
