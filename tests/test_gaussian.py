@@ -223,3 +223,22 @@ def test_large_finite_values_are_not_taken_for_infinite():
 def test_bad_covariance_is_named(cov, message):
     with pytest.raises(ValueError, match=message):
         kl_full_to_standard(torch.zeros(2), cov)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_where_even_a_difference_overflows_the_kl_is_infinite_and_the_density_no_nan(sign):
+    """log sigma² of the ratio, 1.2e39, and the distance, 6e38, are no float32 numbers."""
+    zero, large = torch.tensor(0.0), torch.tensor(sign * 3e38)
+    assert kl(zero, large, zero, -large) == kl(large, zero, -large, zero) == torch.inf
+    assert kl(large, zero, -large, large.abs()).isnan().logical_not()
+    assert log_density(large, -large, large.abs()) < -1e38
+
+
+def test_each_covariance_of_a_batch_is_judged_by_its_own_largest_entry():
+    cov = torch.tensor([[2.0, 0.5], [0.5, 1.0]], dtype=torch.float64)
+    rounded, slanted = 1e12 * cov, cov.clone()
+    rounded[0, 1] *= 1 + 1e-15
+    slanted[0, 1] *= 1 + 1e-6
+    kl_full_to_standard(torch.zeros(2, 2).double(), torch.stack([rounded, cov]))
+    with pytest.raises(ValueError, match="cov must be symmetric"):
+        kl_full_to_standard(torch.zeros(2, 2).double(), torch.stack([1e12 * cov, slanted]))

@@ -192,3 +192,12 @@ def test_a_recipe_is_computed_as_code_does(error, kl):
 def test_a_width_of_0_is_no_standard_deviation():
     with pytest.raises(ValueError, match="z_stddev must be positive, got 0: is it a log"):
         latent_loss(torch.zeros(2, 3), torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize("loss", [post_loss, recipe_loss(Recipe("mean", "mean"))])
+def test_a_pass_of_a_stack_is_refused_with_the_shape_that_is_wanted(loss):
+    x, codes = torch.rand(2, 5, 3), torch.rand(2, 5, 2)
+    with pytest.raises(ValueError, match=r"^x must have shape \(B, D\), got \(2, 5, 3\)$"):
+        loss(Output(x, codes, codes, codes), x)
+    with pytest.raises(ValueError, match=r"^mu must have shape \(B, K\), got \(2, 5, 2\)$"):
+        loss(Output(x[0], codes, codes, codes), x[0])

@@ -1,5 +1,7 @@
 """The exact theory against scikit-learn, direct optimisation, and the likelihood of pPCA."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -171,6 +173,7 @@ BAD = {
     "no water": (lambda: sp.kl_per_latent([1.0], 0.0, 1), "level must be positive, got 0"),
     "NaN": (lambda: sp.kl_per_latent([1.0], float("nan"), 1), "level must be finite"),
     "unsorted": (lambda: sp.kl_per_latent([1.0, 2.0], 1.0, 1), "largest first"),
+    "as small as the first, yet unsorted": (lambda: sp.kl_per_latent([3.0, 1.0, 2.0], 1.0, 1), "largest first"),
     "negative": (lambda: sp.kl_per_latent([1.0, -2.0], 1.0, 1), "largest first"),
     "too many latents": (lambda: sp.kl_per_latent([1.0], 1.0, 2), "n_latents must lie between 1 and D = 1, got 2"),
     "one row": (lambda: sp.data_spectrum(np.ones(3)), r"x must have shape \(N, D\)"),
@@ -217,3 +220,14 @@ def test_sums_that_overflow_are_told_by_the_largest():
 def test_a_noise_variance_is_above_0():
     with pytest.raises(ValueError, match="noise_var must be positive, got 0"):
         sp.linear_log_likelihood(np.zeros((2, 3)), np.zeros((3, 1)), np.zeros(3), 0.0)
+
+
+def test_what_overflows_is_told_by_the_result_alone():
+    """In a lesson NumPy's warnings would stand above the answer."""
+    far = [[1e308, -1e308], [1e308, 1e308], [1e308, 0.0]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert sp.thresholds([1e300], 1e-300) == [np.inf]
+        assert sp.linear_log_likelihood([[1e308, -1e308]], [[1.0], [1.0]], [-1e308, 1e308], 1.0) == [-np.inf]
+        with pytest.raises(ValueError, match=r"x is too large for float64, its squares overflow: got 1e\+308"):
+            sp.data_spectrum(far)

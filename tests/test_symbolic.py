@@ -66,6 +66,10 @@ def test_other_symbols_are_constants():
         (lambda: sym.expectation(sym.z, mean=sym.z), ValueError, "mean must not depend on the sample"),
         (lambda: sym.expectation(sym.z, std=-1), ValueError, "std must be positive, got -1"),
         (lambda: sym.density(std=0), ValueError, "std must be positive, got 0"),
+        (lambda: sym.expectation(sp.oo), ValueError, "f must be finite, got oo"),
+        (lambda: sym.expectation(-sp.oo), ValueError, "f must be finite, got -oo"),
+        (lambda: sym.expectation(sp.nan), ValueError, "f must be finite, got nan"),
+        (lambda: sym.expectation(1 / sp.Integer(0)), ValueError, "f must be finite, got zoo"),
     ],
 )
 def test_what_would_not_be_integrated_is_refused(call, error, message):

@@ -411,7 +411,7 @@ def test_fit_uses_the_threads_that_pay_and_gives_them_back_after_an_error(monkey
     monkeypatch.setattr(training, "useful_threads", lambda model: 2)
     monkeypatch.setattr(model, "forward", forward)
     with threads(1):
-        with pytest.raises(ArithmeticError, match="^2 threads$"):
+        with pytest.raises(ArithmeticError, match=r"^2 threads$"):
             fit(model, X[:64], negative_elbo(), epochs=1, progress=False)
         assert torch.get_num_threads() == 1
 

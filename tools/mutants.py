@@ -9,6 +9,7 @@ It needs ``pip install -e ".[mutants]"`` and a system that can fork.
 
 import argparse
 import ast
+import gc
 import json
 import os
 import re
@@ -37,6 +38,10 @@ class Group(NamedTuple):
     tests: tuple[str, ...]
     without: tuple[str, ...] = ()
 
+
+# Of pytest: no more than a run of one mutant needs. Its look for lost exceptions walks twice over all that is in memory,
+# which is most of the time that a mutant takes.
+OPTIONS = ("-p", "no:xdist", "-p", "no:cacheprovider", "-p", "no:unraisableexception")
 
 # The one test left out everywhere walks over all functions, mutmut's own among them; those that count lines count its own.
 WALKS = "test_hostile.py::test_every_public_function_is_called"
@@ -139,7 +144,7 @@ def lay_out(place: Path, group: Group) -> None:
     own = {
         "only_mutate": [f"vae_lessons/{room}.py" for room in group.rooms],
         "pytest_add_cli_args_test_selection": tests,
-        "pytest_add_cli_args": ["-p", "no:xdist", "-p", "no:cacheprovider", "-p", Path(__file__).stem]
+        "pytest_add_cli_args": [*OPTIONS, "-p", Path(__file__).stem]
         + [f"--deselect=tests/{name}" for name in (WALKS, *group.without)],
     }
     lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in own.items())
@@ -159,8 +164,13 @@ def undecorated(source: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def pytest_configure() -> None:
+    """In mutmut's own runs, of which this file is a plugin: nothing that is already in memory is garbage."""
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """In mutmut's own runs, of which this file is a plugin: the quickest tests first, since one that fails is enough."""
+    """In the same runs: the quickest tests first, since one that fails is enough."""
     known = Path("mutmut-stats.json")
     took = json.loads(known.read_text(encoding="utf-8"))["duration_by_test"] if known.exists() else {}
     items.sort(key=lambda item: took.get(item.nodeid, 0.0))

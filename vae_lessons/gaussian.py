@@ -70,8 +70,7 @@ def kl(mu_q: Tensor, log_sigma_q: Tensor, mu_p: Tensor, log_sigma_p: Tensor) -> 
         TypeError, ValueError: other dtypes or shapes, empty, NaN or infinite.
     """
     check_alike(mu_q=mu_q, log_sigma_q=log_sigma_q, mu_p=mu_p, log_sigma_p=log_sigma_p)
-    largest = torch.finfo(mu_q.dtype).max
-    log_ratio = (log_sigma_q - log_sigma_p).clamp(-largest, largest)
+    log_ratio = (log_sigma_q - log_sigma_p).clamp(max=torch.finfo(mu_q.dtype).max)  # ∞ − ∞ would be NaN
     return _kl_to_standard(_over_sigma(mu_q - mu_p, log_sigma_p), log_ratio)
 
 
