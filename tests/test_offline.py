@@ -82,13 +82,18 @@ def test_the_first_words_are_parts_and_all_others_are_pytest_s(monkeypatch):
     called = []
     monkeypatch.setattr(offline, "barred", str)
     monkeypatch.setattr(offline, "try_all", lambda *arguments: called.append(arguments) or 0)
-    offline.main(["tests", "-n", "0", "--record"])
+    offline.main(["a-l", "-n", "0", "--record"])
     offline.main(["-k", "notebooks"])
-    assert called == [(["tests"], ["-n", "0"], True), (list(offline.PARTS), ["-k", "notebooks"], False)]
+    assert called == [(["a-l"], ["-n", "0"], True), (list(offline.PARTS), ["-k", "notebooks"], False)]
+
+
+def test_every_file_of_tests_belongs_to_a_half():
+    halves = [word for part in ("a-l", "m-z") for word in offline.PARTS[part][1] if word.startswith("tests/")]
+    assert halves == [f"tests/{path.name}" for path in sorted((ROOT / "tests").glob("test_*.py"))]
 
 
 def test_without_a_namespace_the_command_says_why(monkeypatch, capsys):
     monkeypatch.setattr(offline, "barred", lambda: f"{offline.REFUSED}: …")
     with pytest.raises(SystemExit):
-        offline.main(["tests"])
+        offline.main(["browser"])
     assert offline.REFUSED in capsys.readouterr().err

@@ -4,10 +4,10 @@ The tests run in a network namespace of their own, which has loopback and nothin
 kernels, servers, browsers. (The hook in `tests/guards.py` names the test that left, but sees pytest's own process only.)
 
     notebooks    every notebook against its stored outputs; nothing in it may so much as ask for an address elsewhere
-    tests        all other tests without browser
+    a-l, m-z     all other tests without browser, in two halves by the names of their files
     browser      the tests with a browser
 
-Without a name all three run. ``--record`` puts their rows into `tests/trust/closed.json`. All other options go to
+Without a name all four run. ``--record`` puts their rows into `tests/trust/closed.json`. All other options go to
 pytest: ``-n 0``, ``-k name``. It needs Linux and util-linux's `unshare`, and either root or a kernel that lets
 everybody make user namespaces; a person who is not root looks like root to the tests then.
 """
@@ -34,9 +34,17 @@ from pathlib import Path
 import trust
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def _tests(letters: str) -> list[str]:
+    """The files of tests whose names begin so."""
+    return [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob(f"tests/test_[{letters}]*.py"))]
+
+
 PARTS = {
     "notebooks": ("every notebook's cells", ["notebooks"]),
-    "tests": ("all other tests without browser", ["tests", "-m", "not browser"]),
+    "a-l": ("tests without browser, test_a* to test_l*", [*_tests("a-l"), "-m", "not browser"]),
+    "m-z": ("tests without browser, test_m* to test_z*", [*_tests("m-z"), "-m", "not browser"]),
     "browser": ("the tests with a browser", ["tests", "-m", "browser"]),
 }
 CLOSED = "a network namespace with loopback alone, seen from inside"
