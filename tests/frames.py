@@ -25,6 +25,7 @@ from vae_lessons.packages import ROOT
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 NOT_COMPARED = (WIDGET, "image/png", "image/jpeg")  # by nbval
+FIRST, TWO_SLIDERS, LIVE = "00_start_here", "03_elbo", "07_kl_vanishing"  # these run through in JupyterLab
 NUMBER = r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
 
 
@@ -63,6 +64,11 @@ class Output(NamedTuple):
 def course() -> list[str]:
     """The names of all notebooks, each of which has a slider."""
     return [path.stem for path in sorted(ROOT.glob("notebooks/*.ipynb"))]
+
+
+def others() -> list[str]:
+    """The notebooks whose sliders are of kinds that another one has, too."""
+    return [name for name in course() if name not in (FIRST, TWO_SLIDERS, LIVE)]
 
 
 def stored(name: str) -> list[Output]:

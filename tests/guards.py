@@ -1,7 +1,7 @@
 """Two guards over every test: none is skipped that could have run here, and none leaves this machine.
 
 `.ci/run` says with VAE_LESSONS_EVERY_TEST which environment it has made: "course", or "classroom", where nbgrader and
-JupyterHub are there too. A skip for any reason that is not listed here then counts as a failure.
+JupyterHub are there too, and what takes long is not left out. A skip for any reason that is not listed here then counts as a failure.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ VARIABLE = "VAE_LESSONS_EVERY_TEST"
 # The last only where the kernel has refused; that `unshare` is not there is no excuse.
 NOWHERE = ("needs MNIST", "no Python older than 3.10", "no network namespace may be made here")
 # What only the classroom has: the files whose tests wait for it, which `.ci/run` runs again there.
-IN_THE_CLASSROOM = {"jupyterhub is not installed": "test_hub.py", "nbgrader is not installed": "test_teaching.py"}
+IN_THE_CLASSROOM = {
+    "jupyterhub is not installed": "test_hub.py",
+    "nbgrader is not installed": "test_teaching.py",
+    "nbval runs this lesson": "test_browser_others.py",
+}
 
 HERE = (
     None,

@@ -51,7 +51,7 @@ def built(temporary: Path) -> Path:
     with FileLock(f"{root}.lock"):
         if not root.exists():
             root.mkdir()
-            for name in ("docs", "notebooks", "teaching", "vae_lessons", "CITATION.cff"):
+            for name in ("docs", "notebooks", "teaching", "tests", "vae_lessons", "CITATION.cff"):
                 (root / name).symlink_to(ROOT / name)
             command.build(root, ADDRESS)
     return root / "site"

@@ -1,6 +1,7 @@
-"""Every notebook as a learner meets it: opened, run through, saved, opened again, exported.
+"""The notebooks as a learner meets them: opened, run through, saved, opened again, exported.
 
-A test worker takes a whole file at a time, so notebooks 07 to 10 are in test_browser_live.py.
+Each kind of slider runs through: one slider in 00, two in 03, live ones and the lab in 07 (test_browser_live.py).
+The other notebooks are opened and run through in test_browser_others.py, which CI calls by itself.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import anywidget
 import pytest
 from browser import Desk, desk_fixture, new_page, opened, page_fixture, scroll_to  # noqa: F401  (two are fixtures)
 from frames import (
+    FIRST,
     NUMBER,
+    TWO_SLIDERS,
     Sliders,
     cells_calling,
     check_living,
@@ -47,22 +50,20 @@ def named(label: str, text: str) -> bool:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", course()[1:7])
-def test_sliders_move_before_and_after_the_run(desk: Desk, page: Page, name: str) -> None:
-    """The promise of every lesson: a trusted page works before anything has run, and afterwards too."""
-    with worked_through(desk, name):
+def test_two_sliders_move_before_and_after_the_run(desk: Desk, page: Page) -> None:
+    with worked_through(desk, TWO_SLIDERS):
         pass
 
 
 @pytest.mark.browser
 def test_first_notebook_moves_again_after_it_was_saved(desk: Desk, page: Page) -> None:
     """What a learner does first; when it is opened again its kernel has ended, and what was saved has to be enough."""
-    with worked_through(desk, course()[0]) as saved:
+    with worked_through(desk, FIRST) as saved:
         pass
     with opened_with_sliders(desk, f"notebooks/{saved.name}", outputs(saved)[0]):
         for output in outputs(saved):
             Sliders(scroll_to(page, output.cell), output).move_all()
-        check_living(page, course()[0])
+        check_living(page, FIRST)
 
 
 @pytest.mark.browser

@@ -1,7 +1,6 @@
 """Pictures that the kernel computes while you watch: the live sliders and the β lab of notebook 07.
 
-Every expected number is computed here from the digits. Notebooks 08 to 10 are run through here as well,
-so that two test workers, which take a whole file each, end at about the same time.
+Every expected number is computed here from the digits.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from browser import (
     page_fixture,  # noqa: F401
     scroll_to,
 )
-from frames import cells_calling, course, notebook_path, worked_through
+from frames import LIVE, cells_calling, notebook_path, worked_through
 from numpy.typing import NDArray
 from playwright.sync_api import Locator, Page, expect
 
@@ -36,7 +35,6 @@ from vae_lessons.data import digits
 from vae_lessons.spectrum import data_spectrum, kl_per_latent
 
 pytestmark = pytest.mark.browser
-NAME = "07_kl_vanishing"
 NOISE_VAR = 0.5  # of the lab
 SIGMA_ENDS, BETA_ENDS, LAB_ENDS = (0.05, 1.0), (0.05, 2.0), (0.1, 2.0)
 STEP = 0.01  # of every slider
@@ -69,24 +67,17 @@ live_slider.update = faulty
 """
 
 
-@pytest.mark.parametrize("name", course()[8:])
-def test_sliders_move_before_and_after_the_run(desk: Desk, page: Page, name: str) -> None:
-    """As in test_browser.py."""
-    with worked_through(desk, name):
-        pass
-
-
 @pytest.fixture(scope="module")
 def vanishing(desk: Desk) -> Iterator[Page]:
     """JupyterLab with notebook 07 after its run, which stays open for the tests below."""
-    with worked_through(desk, NAME):
+    with worked_through(desk, LIVE):
         yield desk.page
 
 
 @pytest.fixture
 def live(vanishing: Page, page: Page) -> Iterator[Locator]:
     """The cell with the live sliders; its function is the notebook's own again at the end."""
-    [cell] = cells_calling(notebook_path(NAME), "show_live")
+    [cell] = cells_calling(notebook_path(LIVE), "show_live")
     area = scroll_to(page, cell)
     expect(area.locator(".widget-readout").last).to_have_text(NUMBER)
     yield area
@@ -96,7 +87,7 @@ def live(vanishing: Page, page: Page) -> Iterator[Locator]:
 @pytest.fixture
 def lab(vanishing: Page, page: Page) -> Iterator[Locator]:
     """The cell with the β lab, untrained and at rest before and after."""
-    [cell] = cells_calling(notebook_path(NAME), "show_lab")
+    [cell] = cells_calling(notebook_path(LIVE), "show_lab")
     area = scroll_to(page, cell)
     press(area, "reset")
     wait_until(area, "step === 0")
@@ -253,7 +244,7 @@ def test_interrupting_a_long_cell_stops_the_lab_too(lab: Locator) -> None:
 def test_running_its_cell_again_stops_the_former_lab(lab: Locator) -> None:
     start(lab)
     execute(lab.page, "former = lab")
-    [cell] = cells_calling(notebook_path(NAME), "show_lab")
+    [cell] = cells_calling(notebook_path(LIVE), "show_lab")
     assert evaluate(lab.page, RUN_ONE, cell), "the cell failed"
     assert execute(lab.page, "print(former is lab, former.is_running)") == "False False"
     assert check_at_rest(lab) == 0

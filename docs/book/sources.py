@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from book import BookError, cells, living
+from book import BookError, cells, living, trust
 from book.course import Lesson, check_links, part, prose, read_course
 from book.links import Published
 from book.pictures import Pictures
@@ -91,7 +91,7 @@ def write_pages(root: Path, lessons: Sequence[Lesson], source: Path, extra: Path
         "report": where.report,
         "clone": where.clone,
         "citation": citation((root / "CITATION.cff").read_text(encoding="utf-8")),
-    }
+    } | trust.records(root / "tests")
     for path in sorted((root / "docs/pages").glob("*.md")):
         (source / path.name).write_text(fill(path, filled), encoding="utf-8")
     guide = (root / "teaching/README.md").read_text(encoding="utf-8")

@@ -1,0 +1,28 @@
+"""The notebooks beside 00, 03 and 07, opened, moved, run through and moved again in JupyterLab.
+
+They have no kind of slider that those three have not; nbval runs their cells, and the book moves every slider that they
+have stored (test_site_browser.py). So this file, minutes long, runs where everything has to: in CI, or with
+VAE_LESSONS_EVERY_TEST=classroom.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from browser import Desk, desk_fixture, page_fixture  # noqa: F401  (both are fixtures)
+from frames import others, worked_through
+from playwright.sync_api import Page
+
+from tests import guards
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(os.environ.get(guards.VARIABLE) != "classroom", reason="nbval runs this lesson"),
+]
+
+
+@pytest.mark.parametrize("name", others())
+def test_sliders_move_before_and_after_the_run(desk: Desk, page: Page, name: str) -> None:
+    with worked_through(desk, name):
+        pass
