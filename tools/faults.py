@@ -447,29 +447,34 @@ class Bench:
         return Case(fault, frozenset(behind), frozenset(left(self.copy, self.known)), gone)
 
     def killed(self, share: float = 1.0) -> Iterator[Case]:
-        for _ in range(self.kills):
-            self.fresh()
-            running = self.run()
+        def until(running: Running) -> None:
             self.until_ready(running)
             time.sleep(self.rng.uniform(0, share * self.known.ended.seconds))
-            yield self.after_kill(running)
+
+        return self.each_killed(until)
 
     def at_a_write(self) -> Iterator[Case]:
-        for _ in range(self.kills):
-            self.fresh()
-            running = self.run()
+        def until(running: Running) -> None:
             running.wait_for(self.rng.randint(1, self.known.ended.writes))
             time.sleep(self.rng.uniform(0, LATEST))
-            yield self.after_kill(running)
+
+        return self.each_killed(until)
 
     def first_step_killed(self) -> Iterator[Case]:
         """Within the making of the environment, whose pip may then be half there."""
-        yield from self.killed(share=0.12)
+        return self.killed(share=0.3)
 
-    def after_kill(self, running: Running) -> Case:
-        running.kill()
-        running.end()
-        return self.judged()
+    def each_killed(self, until: Callable[[Running], None]) -> Iterator[Case]:
+        """So many kills; where a run had ended before, it was none."""
+        kills = 0
+        while kills < self.kills:
+            self.fresh()
+            running = self.run()
+            until(running)
+            running.kill()
+            if running.end().code == -signal.SIGKILL:
+                kills += 1
+                yield self.judged()
 
     def disk_full(self) -> Iterator[Case]:
         needed = max(size(self.known_folder()) - size(self.base), 8192)
