@@ -1,14 +1,18 @@
-"""Let a class open and run one notebook at the same time, on a real JupyterHub, and size the machine from it.
+"""Let a class run one notebook and drag its sliders at the same time, on a real JupyterHub; size machines from it.
 
     python benchmarks/classroom.py --learners 1 2 4
 
 needs jupyterhub and configurable-http-proxy (see teaching/jupyterhub_config.py, which is the configuration
 that is measured), and Linux. Every learner logs in, opens the notebook, runs it cell by cell through the
-websocket of their own server, as a browser does, and saves it; all of them run at the same moment.
+websocket of their own server, as a browser does, and saves it; all of them run at the same moment. Then all
+drag the notebook's live sliders (if it has some) as fast as pictures come, and the hub is killed and started
+again while they do: `classwork.py` is what a learner does. Learners and hub share this machine's cores.
 
 Memory is USS, what a learner's processes have for themselves, and PSS, which adds their part of what is
-shared (programs and libraries are in memory once for all). `--unlimited` measures without the limits on
-threads that the configuration sets; `--set NAME=VALUE` adds a variable to every learner's environment.
+shared (programs and libraries are in memory once for all). Where a class would not fit into the memory that is
+free, it is not tried, and a line says so. `--unlimited` measures without the limits on threads that the
+configuration sets; `--set NAME=VALUE` adds a variable to every learner's environment. `--record` puts the
+rows into tests/trust/load.json.
 """
 
 import argparse
@@ -20,20 +24,31 @@ import sys
 import tempfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from hub import CONFIG, Hub, Learner, missing, running_hub
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+import hub as hubs
+import trust
+from classwork import Desk, Kept, crash, enter, live_slider
+from hub import CONFIG, Hub, missing, running_hub
 
-CLASS = 30
+CLASSES = (30, 300)
 CORES = os.cpu_count() or 1
-HEAD = "learners  load  ready  median  slowest  CPU/run  runs/min/core   USS server + kernel   PSS all   peak"
-UNIT = "                    s       s        s        s                      MiB per learner       MiB    MiB"
-TIMES = "{n:8d} {load:5.1f} {ready:6.1f} {median:7.1f} {slowest:8.1f} {cpu:8.1f} {rate:14.2f}"
-ROW = TIMES + " {server:14.0f} + {kernel:<4.0f} {pss:9.0f} {peak:6.0f}"
+RESERVE = 2048  # MiB that a class leaves to the rest of the machine
+HEAD = "learners  load  ready  median  slowest  CPU/run  USS server + kernel   PSS all   peak  slider p50 / p95  CPU/move  kept"
+UNIT = (
+    "                    s       s        s        s      MiB per learner       MiB    MiB         ms                ms"
+)
+TIMES = "{n:8d} {load:5.1f} {ready:6.1f} {median:7.1f} {slowest:8.1f} {cpu:8.1f}"
+MEMORY = "{server:14.0f} + {kernel:<4.0f} {pss:9.0f} {peak:6.0f}"
 
 
 class Process(NamedTuple):
@@ -45,17 +60,36 @@ class Process(NamedTuple):
     cpu: float
 
 
+class Moves(NamedTuple):
+    """All moves of the live sliders, by all learners: milliseconds to the picture, and seconds of CPU by what spent them."""
+
+    times: list[float]
+    cpu: Counter[str]
+
+    @property
+    def cpu_each(self) -> float:
+        """Milliseconds of CPU for one move."""
+        return 1000 * self.cpu.total() / len(self.times)
+
+    def percentiles(self) -> tuple[float, float]:
+        """The median, and what 95 % of the moves stay below."""
+        middle, high = np.percentile(self.times, [50, 95])
+        return float(middle), float(high)
+
+
 class Result(NamedTuple):
-    """What a class of n did; times in seconds, memory in MiB."""
+    """What a class of n did; times in seconds, memory and disk in MiB."""
 
     n: int
     load: float
     ready: float
     runs: list[float]
-    wall: float
-    cpu: float
+    cpu: Counter[str]
     peak: float
+    disk: float
     processes: list[Process]
+    moves: Moves | None
+    kept: Kept | None
 
     def memory(self, kind: str) -> float:
         """USS of one kind of process, per learner."""
@@ -74,12 +108,19 @@ class Result(NamedTuple):
         """What does not grow with the class: hub, proxy, and one copy of all that is shared."""
         return self.pss - self.n * self.per_learner
 
+    def expected(self, n: int) -> float:
+        """The memory that n learners take while they run."""
+        return self.fixed + n * self.per_learner + n / self.n * max(0.0, self.peak - self.pss)
+
     def row(self) -> str:
-        server, kernel = self.memory("server"), self.memory("kernel")
         times = {"median": statistics.median(self.runs), "slowest": max(self.runs), "ready": self.ready}
-        rate, cpu = 60 * self.n / self.wall / CORES, self.cpu / self.n
-        more = {"rate": rate, "cpu": cpu, "server": server, "kernel": kernel, "pss": self.pss, "peak": self.peak}
-        return ROW.format(n=self.n, load=self.load, **times, **more)
+        text = TIMES.format(n=self.n, load=self.load, cpu=self.cpu.total() / self.n, **times)
+        sizes = {"server": self.memory("server"), "kernel": self.memory("kernel"), "pss": self.pss, "peak": self.peak}
+        text += MEMORY.format(**sizes)
+        if self.moves and self.kept:
+            middle, high = self.moves.percentiles()
+            text += f"{middle:10.0f} / {high:<5.0f} {self.moves.cpu_each:8.0f}  {self.kept.all:3d} of {self.n}"
+        return text
 
 
 # --- reading /proc ---
@@ -138,51 +179,51 @@ def watched(hub: Hub):
         watch.join()
 
 
+def spent(hub: Hub) -> Counter[str]:
+    """Seconds of CPU so far, by the kind of process."""
+    seconds: Counter[str] = Counter()
+    for process in look(hub):
+        seconds[process.kind] += process.cpu
+    return seconds
+
+
+def free_memory() -> float:
+    """What new programs can have before the machine has to swap, in MiB."""
+    return int(re.search(r"^MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)[1]) / 1024
+
+
+def disk(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
+
+
 # --- the class ---
 
 
-def enter(hub: Hub, name: str) -> Learner:
-    learner = Learner(hub, name)
-    learner.log_in()
-    learner.start_server()
-    return learner
-
-
-def work(learner: Learner, path: str, start: threading.Barrier) -> float:
-    """Open the notebook, run it cell by cell, save it with its outputs; the seconds that took."""
-    start.wait()
-    began = time.perf_counter()
-    notebook, kernel = learner.read(path), learner.open_kernel(path)
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
-            cell["outputs"] = kernel.run(cell["source"])
-            refuse_errors(cell, learner.name)
-    learner.save(path, notebook)
-    return time.perf_counter() - began
-
-
-def refuse_errors(cell: dict[str, Any], name: str) -> None:
-    """A run that failed would look fast."""
-    errors = [output for output in cell["outputs"] if output["output_type"] == "error"]
-    if errors and "raises-exception" not in cell["metadata"].get("tags", ()):
-        raise RuntimeError(f"{name}: {errors[0]['ename']}: {errors[0]['evalue']}\nin the cell\n{cell['source']}")
-
-
-def measure(n: int, path: str, config: Path) -> Result:
-    """A hub of its own for n learners, from the first login to the last saved notebook."""
+def measure(n: int, path: str, config: Path, n_moves: int) -> Result:
+    """A hub of its own for n learners, from the first login to the return after a crash."""
     load = os.getloadavg()[0]
     folders = tempfile.TemporaryDirectory(prefix="classroom")
     # The hub is closed before the pool: after Ctrl-C, learners who still wait for an answer then get an error.
     with ThreadPoolExecutor(n) as pool, folders as folder, running_hub(Path(folder), config) as hub:
         with watched(hub) as watch:
             began = time.perf_counter()
-            learners = list(pool.map(lambda number: enter(hub, f"learner{number}"), range(n)))
-            ready, before = time.perf_counter() - began, look(hub)
-            start, began = threading.Barrier(n), time.perf_counter()
-            runs = list(pool.map(lambda learner: work(learner, path, start), learners))
-            wall, after = time.perf_counter() - began, look(hub)
-        cpu = sum(process.cpu for process in after) - sum(process.cpu for process in before)
-        return Result(n, load, ready, runs, wall, cpu, watch.peak, after)
+            learners = list(pool.map(partial(enter, hub), [f"learner{number}" for number in range(n)]))
+            desks, ready = [Desk(learner, path) for learner in learners], time.perf_counter() - began
+            before, start = spent(hub), threading.Barrier(n)
+            runs = list(pool.map(lambda desk: desk.work(start), desks))
+            cpu = spent(hub) - before
+        after, space = look(hub), disk(learners[0].home)
+        moving = live_slider(desks[0].notebook) and n_moves
+        moves = move_all(hub, desks, pool, n_moves) if moving else None
+        kept = crash(hub, desks, pool, n_moves) if moving else None
+        return Result(n, load, ready, runs, cpu, watch.peak, space, after, moves, kept)
+
+
+def move_all(hub: Hub, desks: list[Desk], pool: Executor, n_moves: int) -> Moves:
+    """All drag their sliders at once, each as fast as the pictures come."""
+    before = spent(hub)
+    times = [each for one in pool.map(lambda desk: desk.drag(n_moves), desks) for each in one]
+    return Moves(times, spent(hub) - before)
 
 
 # --- what follows for a class ---
@@ -191,18 +232,55 @@ def measure(n: int, path: str, config: Path) -> Result:
 def advice(results: list[Result]) -> str:
     """The size of a machine for a class, and how it was reached."""
     most = max(results, key=lambda result: result.n)
-    cpu = most.cpu / most.n
-    total = most.fixed + CLASS * most.per_learner
     above = max(0.0, most.peak - most.pss) / most.n
-    waits = ", ".join(f"{cores} cores {CLASS * cpu / cores:.0f} s" for cores in (4, 8, 16, 32))
-    return f"""
-For a class of {CLASS}, extrapolated from {most.n} learners on {CORES} cores:
-memory: {most.fixed:.0f} MiB once + {CLASS} × {most.per_learner:.0f} MiB = {total / 1024:.1f} GiB, one notebook open each,
-        and {CLASS} × {most.memory("kernel"):.0f} MiB more for each further notebook that all leave open;
-        while it ran, the peak was {above:.0f} MiB per learner higher. The system's own memory comes on top.
-CPU:    a run takes {cpu:.1f} s of one core, so a core does {60 / cpu:.1f} runs a minute if it has nothing else to do.
-        If all {CLASS} press "run all" at once, the last is done after: {waits}.
-        (Seconds of CPU divided by cores: assumes cores like these, and that memory is fast enough for all.)"""
+    lines = [f"\nExtrapolated from {most.n} learners on {CORES} cores, one notebook open each:"]
+    lines += [line for size in CLASSES for line in for_a_class(size, most)]
+    lines += [
+        f"Each further notebook that a learner leaves open takes {most.memory('kernel'):.0f} MiB; while it ran, the peak was",
+        f"{above:.0f} MiB per learner higher; the system's own memory comes on top. Seconds are those of CPU divided by",
+        "cores: they assume cores like these, and that memory is fast enough for all.",
+        f"CPU of a run: {shares(most.cpu, 1 / most.n)} s.",
+    ]
+    if most.moves:
+        lines += [f"CPU of a move: {shares(most.moves.cpu, 1000 / len(most.moves.times))} ms."]
+    return "\n".join(lines)
+
+
+def shares(cpu: Counter[str], factor: float) -> str:
+    """What each kind of process spent, the most first."""
+    return ", ".join(f"{kind} {factor * seconds:.1f}" for kind, seconds in cpu.most_common())
+
+
+def for_a_class(size: int, most: Result) -> list[str]:
+    """Memory, time and disk of a class of this size."""
+    total, cpu = most.fixed + size * most.per_learner, size * most.cpu.total() / most.n
+    waits = ", ".join(f"{cores} cores {cpu / cores:.0f} s" for cores in (8, 16, 32, 64))
+    memory = f"{most.fixed:.0f} MiB once + {size} × {most.per_learner:.0f} MiB = {total / 1024:.1f} GiB"
+    lines = [f"{size} learners: {memory}; {size * most.disk / 1024:.1f} GiB of disk."]
+    lines += [f'    If all press "run all" at once, the last is done after: {waits}.']
+    if most.moves:
+        each = 8000 / most.moves.cpu_each / size
+        lines += [f"    If all drag a slider at once, 8 cores draw {each:.1f} pictures a second for each."]
+    return lines
+
+
+# --- what is recorded ---
+
+
+def rows(result: Result, notebook: str) -> list[trust.Row]:
+    """What was tried with one class."""
+    n, most = result.n, max(result.runs)
+    who = f"{n} learner{'s' * (n > 1)} on one hub"
+    sizes = f"{result.memory('server'):.0f} + {result.memory('kernel'):.0f} MiB each, load {result.load:.1f} before"
+    found = [trust.Row(f"{who}: all run {notebook} at once", n, len(result.runs), f"slowest {most:.0f} s, {sizes}")]
+    if result.moves and result.kept:
+        middle, high = result.moves.percentiles()
+        note = f"p50 {middle:.0f} ms, p95 {high:.0f} ms, {result.moves.cpu_each:.0f} ms of CPU each"
+        count = len(result.moves.times)
+        found.append(trust.Row(f"{who}: all drag a live slider, pictures", count, count, note))
+        found.append(trust.Row(f"{who}: sliders moved on while the hub was killed", n, result.kept.pictures))
+        found.append(trust.Row(f"{who}: variables, files and login kept", n, result.kept.all))
+    return found
 
 
 # --- the command ---
@@ -227,24 +305,42 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--learners", type=int, nargs="+", default=[1, 2, 4], metavar="N")
     parser.add_argument("--notebook", default="07_kl_vanishing", help="default: %(default)s")
+    parser.add_argument("--moves", type=int, default=30, help="of live sliders, by each learner, 4 or more (or 0)")
+    parser.add_argument("--record", action="store_true", help="keep the rows in tests/trust/load.json")
     parser.add_argument("--unlimited", action="store_true", help="without the limits on threads")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="for every learner")
     parser.add_argument("--server", action="append", default=[], metavar="OPTION", help="for every learner's server")
     return parser.parse_args()
 
 
+def measure_all(arguments: argparse.Namespace) -> list[Result]:
+    """One class after the other, as long as the next one fits into the memory that is free."""
+    results: list[Result] = []
+    for n in arguments.learners:
+        free = free_memory() - RESERVE
+        if results and results[-1].expected(n) > free:
+            wanted = f"{results[-1].expected(n) / 1024:.1f} GiB, {free / 1024:.1f} GiB are free"
+            print(f"{n:8d} not tried: memory. They would take {wanted}.")
+            break
+        with tempfile.TemporaryDirectory() as folder:
+            config = configuration(arguments, Path(folder))
+            results.append(measure(n, f"notebooks/{arguments.notebook}.ipynb", config, arguments.moves))
+        print(results[-1].row(), flush=True)
+    return results
+
+
 def main() -> None:
     arguments = parse()
     if reason := missing():
         sys.exit(f"classroom: {reason}")
+    hubs.PATIENCE = 900  # a large class on few cores waits longer for a cell than a test may
     print(f"{arguments.notebook} on {CORES} cores{', unlimited' * arguments.unlimited} {' '.join(arguments.set)}")
     print(f"{HEAD}\n{UNIT}", flush=True)
-    results = []
-    with tempfile.TemporaryDirectory() as folder:
-        for n in arguments.learners:
-            results.append(measure(n, f"notebooks/{arguments.notebook}.ipynb", configuration(arguments, Path(folder))))
-            print(results[-1].row(), flush=True)
+    results = measure_all(arguments)
     print(advice(results))
+    if arguments.record:
+        new = [row for result in results for row in rows(result, arguments.notebook)]
+        trust.record("load", sorted(trust.merged("load", new), key=lambda row: int(row.tried.split()[0])))
 
 
 if __name__ == "__main__":

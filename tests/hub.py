@@ -207,13 +207,23 @@ class Kernel:
     def run(self, code: str) -> list[dict[str, Any]]:
         """Run a cell, and return its outputs once the kernel is idle again."""
         wish = {"code": code, "silent": False, "store_history": True, "allow_stdin": False, "stop_on_error": True}
-        header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "username": "", "version": "5.3"}
-        header |= {"session": self.session, "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
-        message = {"header": header, "parent_header": {}, "metadata": {}, "content": wish, "channel": "shell"}
-        self.socket.send(json.dumps(message | {"buffers": []}))
-        return list(self._outputs(header["msg_id"]))
+        kinds = ("stream", "display_data", "execute_result", "error")
+        return [
+            {"output_type": kind} | {name: content[name] for name in content if name != "transient"}
+            for kind, content in self.answers(self.send("execute_request", wish))
+            if kind in kinds
+        ]
 
-    def _outputs(self, request: str) -> Iterator[dict[str, Any]]:
+    def send(self, kind: str, content: dict[str, Any]) -> str:
+        """Send a message to the kernel, and return its number."""
+        header = {"msg_id": uuid.uuid4().hex, "msg_type": kind, "username": "", "version": "5.3"}
+        header |= {"session": self.session, "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+        self.socket.send(json.dumps(message | {"buffers": []}))
+        return header["msg_id"]
+
+    def answers(self, request: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The kind and content of each message that follows from that one, until the kernel is idle again."""
         while True:
             text = self.socket.recv()
             message = json.loads(text) if isinstance(text, str) else {}  # binary: an image for a widget
@@ -222,8 +232,7 @@ class Kernel:
                 continue
             if kind == "status" and content["execution_state"] == "idle":
                 return
-            if kind in ("stream", "display_data", "execute_result", "error"):
-                yield {"output_type": kind} | {name: content[name] for name in content if name != "transient"}
+            yield kind, content
 
     def text(self, code: str) -> str:
         """What a cell prints; an error of the cell is raised here."""
