@@ -84,4 +84,6 @@ def test_the_project_installs_from_a_wheel_with_its_style(tmp_path):
     import zipfile
 
     wanted = {"course.mplstyle", "gaussian.py", "recorded/theory-mnist.json", "recorded/theory-mnist.npz"}
+    wanted |= {str(path.relative_to(ROOT / "vae_lessons")) for path in (ROOT / "vae_lessons/jupyter").rglob("*.js*")}
+    wanted |= {"jupyter/jupyter_lab_config.py"}
     assert {f"vae_lessons/{name}" for name in wanted} <= set(zipfile.ZipFile(wheel).namelist())
