@@ -92,6 +92,15 @@ def test_the_command_names_what_is_wrong_and_fails(put, tmp_path, monkeypatch, c
     assert capsys.readouterr().out == "– site: not looked at, made-d is not installed\n"
 
 
+def test_the_row_counts_packages_and_says_what_was_not_looked_at():
+    row = licences.counted(
+        {"a": ["course", "test"], "b": ["test"], "codespell": ["test"]}, ["b: nobody …"], {"site": ""}
+    )
+    assert (row.cases, row.held) == (3, 2)
+    assert row.note.startswith("course 1, test 3, cluster 0,")
+    assert row.note.endswith("; not looked at: site; terms of their own: codespell; b: nobody …")
+
+
 def test_every_extra_is_looked_at():
     text = (Path(licences.ROOT) / "pyproject.toml").read_text(encoding="utf-8")
     extras = text.partition("[project.optional-dependencies]")[2].partition("[tool")[0]

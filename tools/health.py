@@ -36,10 +36,10 @@ def main(arguments: Sequence[str]) -> int:
             "dead code": ["vulture", *PATHS, *write_cells(Path(folder), "code", "py")],
             "dependencies": ["deptry", *MODULES],
             "dependencies of the course": ["deptry", *COURSE, f"--optional-dependencies-dev-groups={EXTRAS}"],
-            "licences": ["tools.licences", "--quiet"],
             "spelling": ["codespell_lib", ".", *write_cells(Path(folder), "markdown", "md")],
         }
         found = {name: passes(sys.executable, "-m", *command) for name, command in checks.items()}
+    found["licences"] = passes(sys.executable, "tools/licences.py", "--quiet")
     compiler = typescript()
     if compiler is None:
         print("– types of the JavaScript: not looked at, there is no npm")

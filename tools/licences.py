@@ -3,7 +3,8 @@
 It follows what `pyproject.toml` asks for, and what that asks for, through the packages that are installed here, and prints
 each with its release, its licence, and the groups that bring it: "course", which every learner installs, and the extras.
 It fails where a package states no licence, or one that nobody has looked at; REVIEWED and OWN_TERMS are what has been.
-``--quiet`` prints those alone. A group that is not installed is not looked at, and said so.
+``--quiet`` prints those alone. A group that is not installed is not looked at, and said so. ``--record`` puts what was
+counted into `tests/trust/closed.json`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 
+import trust
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -144,10 +146,23 @@ def table(packages: dict[str, Distribution], groups_of: dict[str, list[str]]) ->
     return "\n".join(lines)
 
 
+def counted(groups_of: dict[str, list[str]], complaints: Sequence[str], absent: Iterable[str]) -> trust.Row:
+    """How many packages have a licence that has been looked at, and which groups they belong to."""
+    sizes = [
+        f"{group} {sum(group in groups for groups in groups_of.values())}" for group in GROUPS if group not in absent
+    ]
+    note = ", ".join(sizes) + (f"; not looked at: {', '.join(absent)}" if absent else "")
+    of_its_own = [name for name in sorted(groups_of) if name.startswith(tuple(OWN_TERMS))]
+    note += f"; terms of their own: {', '.join(of_its_own) or 'none'}" + "".join(f"; {each}" for each in complaints)
+    n = len(groups_of)
+    return trust.Row("a licence stated and looked at, of each package that is installed", n, n - len(complaints), note)
+
+
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; all if none is given")
     parser.add_argument("--quiet", action="store_true", help="no table, complaints alone")
+    parser.add_argument("--record", action="store_true", help="keep the count in tests/trust/closed.json")
     options = parser.parse_args(arguments)
     if unknown := set(options.groups) - set(GROUPS):
         parser.error(f"no such group: {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
@@ -156,6 +171,8 @@ def main(arguments: Sequence[str]) -> int:
     told = [f"– {group}: not looked at, {why}" for group, why in absent.items()]
     for line in [*([] if options.quiet else [table(packages, groups_of)]), *told, *complaints]:
         print(line)
+    if options.record:
+        trust.record("closed", trust.merged("closed", [counted(groups_of, complaints, absent)]))
     return int(bool(complaints) or not absent.keys().isdisjoint(options.groups or [COURSE]))
 
 
