@@ -631,15 +631,15 @@ def serve() -> None:
 
 def row(target: Target, kind: str, cases: Sequence[Case]) -> Row:
     held = sum(not case.fault for case in cases)
-    parts = [f"lost: {target.lost}"] if "kill" in kind or "write" in kind else []
+    parts = [f"lost: {'nothing' if kind == 'two at once' else target.lost}"]
     behind, stays = (Counter(name for case in cases for name in getattr(case, key)) for key in ("left", "stays"))
     if behind:
         names = [f"{name} ({n}×)" for name, n in behind.most_common(4)]
         parts.append(f"left: {', '.join(names)}" + ("" if stays else ", cleared away by the next try"))
     if gone := sum(case.gone for case in cases):
         parts.append(f"nothing stood in its place {gone}×")
-    if target.quiet and kind in ("disk full", "read-only"):
-        parts.append("the learner is told nothing, and goes on")
+    if kind in ("disk full", "read-only"):
+        parts.append("the learner is told nothing, and goes on" if target.quiet else "it says why")
     parts += [f"✗ {fault}" for fault in sorted({case.fault for case in cases} - {""})[:3]]
     return Row(f"{target.title}: {kind}", len(cases), held, "; ".join(parts))
 
