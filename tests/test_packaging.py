@@ -36,7 +36,7 @@ def test_every_package_imported_is_asked_for():
 
     `tools/health.py` asks deptry the same of all files, and whether anything listed is of no use.
     """
-    names = {"PIL": "pillow", "IPython": "ipython"}
+    names = {"PIL": "pillow", "IPython": "ipython", "jupyter_client": "nbclient"}
     asked = {re.match(r"[\w-]+", line)[0] for line in requirements(ROOT, "dependencies")}
     for_tests = asked | {re.match(r"[\w-]+", line)[0] for line in requirements(ROOT, "test")}
     for folder, listed in {"vae_lessons": asked, "tools": for_tests, "benchmarks": for_tests}.items():
