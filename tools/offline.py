@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -75,6 +74,8 @@ def unshared(command: Sequence[str]) -> list[str]:
 
 def raise_loopback() -> None:
     """Switch `lo` on; the kernel then gives it its addresses."""
+    import fcntl  # Windows, where tests read this file too, has none
+
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
         fcntl.ioctl(end, SET_FLAGS, struct.pack("16sh14x", b"lo", UP))
 
