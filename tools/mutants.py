@@ -123,7 +123,7 @@ def main() -> int:
     if not is_whole:
         print("\nThe time was up; the same command goes on.")
     elif options.record:
-        write(record, scores, unexplained)
+        write(record, scores, survivors, unexplained)
     return int(not is_whole)
 
 
@@ -237,14 +237,24 @@ def rated(
     return scores
 
 
-def write(record: dict[str, Any], scores: dict[str, tuple[int, int, int]], unexplained: list[Survivor]) -> None:
-    """The scores of these rooms, and what was not noticed there, with the reasons given before; those of the other rooms stay."""
+def write(
+    record: dict[str, Any],
+    scores: dict[str, tuple[int, int, int]],
+    survivors: list[Survivor],
+    unexplained: list[Survivor],
+) -> None:
+    """The scores of these rooms, and what was not noticed there, with the reasons given before; other rooms stay as they are."""
+
+    def elsewhere(kind: str) -> list[dict[str, Any]]:
+        return [each for each in record[kind] if each["change"][0] not in scores]
+
+    why = {Survivor(*each["change"]): each for each in record["no fault"] + record["not noticed"]}
+    explained = dict.fromkeys(survivor for survivor in survivors if survivor not in unexplained)
     record["command"] = f"python tools/mutants.py {'|'.join(GROUPS)} --record"
     record["scores"] |= {room: dict(zip(("noticed", "mutants", "no fault"), score)) for room, score in scores.items()}
-    why = {Survivor(*each["change"]): each["why"] for each in record["not noticed"] if "why" in each}
-    others = [each for each in record["not noticed"] if each["change"][0] not in scores]
-    record["not noticed"] = others + [
-        {"change": list(survivor)} | ({"why": why[survivor]} if survivor in why else {}) for survivor in unexplained
+    record["no fault"] = elsewhere("no fault") + [why[survivor] for survivor in explained]
+    record["not noticed"] = elsewhere("not noticed") + [
+        why.get(survivor, {"change": list(survivor)}) for survivor in unexplained
     ]
     RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
