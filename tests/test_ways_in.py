@@ -51,7 +51,7 @@ def test_the_dockerfile_serves_course_hub_and_book_with_files_that_exist():
     text = (ROOT / "Dockerfile").read_text()
     torch = next(line for line in requirements(ROOT, "dependencies") if line.startswith("torch"))
     assert f'"{torch}"' in text
-    assert re.findall(r"^FROM \S+ AS (\w+)$", text, re.M) == ["base", "book", "hub", "course"]
+    assert re.findall(r"^FROM \S+ AS (\w+)$", text, re.M) == ["base", "book", "hub", "learner", "course"]
     for name in re.findall(r"\b((?:docs|teaching)/[\w./]+)", text):
         assert (ROOT / name).exists(), name
     ignored = (ROOT / ".dockerignore").read_text().split()
