@@ -178,25 +178,6 @@ class Sliders:
 
 
 @contextmanager
-def opened_with_sliders(desk: Desk, path: str, first: Output) -> Iterator[None]:
-    """Open a notebook; once more if JupyterLab looked for its widgets before it had loaded them.
-
-    That is a race inside JupyterLab's widget manager, seen about once in a hundred openings on a busy
-    machine: the page then says "model not found" until it is closed and opened again.
-    """
-    with opened(desk.page, path):
-        area = scroll_to(desk.page, first.cell)
-        slider, lost = area.locator(".noUi-target").first, area.get_by_text("model not found").first
-        expect(slider.or_(lost)).to_be_visible(timeout=SOON)
-        if slider.is_visible():
-            yield
-            return
-    desk.complaints.clear()
-    with opened(desk.page, path):
-        yield
-
-
-@contextmanager
 def worked_through(desk: Desk, name: str) -> Iterator[Path]:
     """A notebook as a learner uses it: its sliders move, it runs through, they move again, it is saved.
 
@@ -204,7 +185,7 @@ def worked_through(desk: Desk, name: str) -> Iterator[Path]:
         The saved notebook, still open.
     """
     saved = desk.course / "notebooks" / f"{name}.ipynb"
-    with opened_with_sliders(desk, f"notebooks/{name}.ipynb", stored(name)[0]):
+    with opened(desk.page, f"notebooks/{name}.ipynb"):
         check_notes(desk.page, name, visible=True)
         for output in stored(name):
             Sliders(scroll_to(desk.page, output.cell), output).move_all()

@@ -24,7 +24,6 @@ from frames import (
     check_living,
     course,
     notebook_path,
-    opened_with_sliders,
     outputs,
     stored,
     worked_through,
@@ -60,7 +59,7 @@ def test_first_notebook_moves_again_after_it_was_saved(desk: Desk, page: Page) -
     """What a learner does first; when it is opened again its kernel has ended, and what was saved has to be enough."""
     with worked_through(desk, FIRST) as saved:
         pass
-    with opened_with_sliders(desk, f"notebooks/{saved.name}", outputs(saved)[0]):
+    with opened(page, f"notebooks/{saved.name}"):
         for output in outputs(saved):
             Sliders(scroll_to(page, output.cell), output).move_all()
         check_living(page, FIRST)
