@@ -48,14 +48,14 @@ BREAK = """() => {
 }"""
 # What loses the widgets of the next notebook.
 PROVOKED = {
-    # A step of a renderer's search for its model takes 2.5 seconds, as in a page too busy to keep time.
+    # A step of a renderer's search for its model takes more than the two seconds it has, as in a page too busy to keep time.
     "a late last look": """() => {
         const set = window.setTimeout;
         window.provoked = false;
         window.setTimeout = (work, ms, ...more) => {
             if (ms !== 100 || !String(work).includes('[native code]')) return set(work, ms, ...more);
             window.provoked = true;
-            return set(() => { window.setTimeout = set; work(); }, 2500);
+            return set(() => { window.setTimeout = set; work(); }, 2100);
         };
     }""",
     # The second of the manager's two questions is lost with the connection: it was about to read the notebook.

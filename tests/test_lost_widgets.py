@@ -1,6 +1,7 @@
 """JupyterLab's lost widgets come back: what loses them is provoked, and the course's extension looks after them."""
 
 from collections.abc import Iterator
+from importlib.metadata import version
 
 import pytest
 from browser import SOON, Desk, evaluate, opened, scroll_to
@@ -14,6 +15,9 @@ NAME = "04_reparameterization"
 PATH = f"notebooks/{NAME}.ipynb"
 # What the renderer that does not find its widget says in the console, whatever becomes of it.
 TOLD = "Error: widget model not found"
+
+# Before ipywidgets 8.1.9 a renderer looks once for its model, and waits for the manager: the first race is new.
+LOOKS_ONCE = [*map(int, version("jupyterlab_widgets").split("."))] < [3, 0, 17]
 
 
 @pytest.fixture(name="output", scope="module")
@@ -35,12 +39,12 @@ def page_fixture(desk: Desk) -> Iterator[Page]:
 def test_a_lost_widget_comes_back_and_nobody_sees_the_error(desk, page, output, how):
     evaluate(page, PROVOKED[how])
     with opened(page, PATH):
-        sliders = Sliders(scroll_to(page, output.cell), output)
-        sliders.check()
-        sliders.press(0)
-        assert evaluate(page, "() => window.provoked") and not evaluate(page, SEEN)
+        Sliders(scroll_to(page, output.cell), output).check()
+        provoked = evaluate(page, "() => window.provoked")
+        assert not evaluate(page, SEEN)
+    assert provoked or (how == "a late last look" and LOOKS_ONCE)
     was_lost = any(complaint.startswith(TOLD) for complaint in desk.complaints)
-    assert was_lost == (how != "one broken earlier")  # there the renderer waits, and says nothing
+    assert was_lost == (provoked and how != "one broken earlier")  # there the renderer waits, and says nothing
 
 
 def test_a_widget_that_was_not_saved_leaves_its_still_picture_with_its_text(page, output):

@@ -3,7 +3,7 @@
 // On a busy machine a saved widget's place sometimes says "Error displaying widget: model not found", or "Loading
 // widget...", until the notebook is closed and opened again. ipywidgets' manager for JupyterLab has three races:
 // 1. A renderer looks for its model for two seconds, again and again; if the model comes and all is restored after
-//    its last look, it gives up all the same.
+//    its last look, it gives up all the same (since ipywidgets 8.1.9).
 // 2. The kernel's connection breaks while the manager is about to read the widgets that the notebook has saved.
 //    Connected again, it asks the kernel alone (`loadNotebook: false`), which knows none, and takes all as restored.
 // 3. The connection breaks a moment earlier, when it has asked the kernel: it waits for the answer for ever.
@@ -18,7 +18,7 @@
 (() => {
   const WIDGET = "application/vnd.jupyter.widget-view+json";
   const LOST = "Error displaying widget: model not found";  // as the manager's renderer writes it
-  const PATIENCE = 3000;  // milliseconds in which a kernel that is connected again should have answered
+  const PATIENCE = 2000;  // milliseconds in which a kernel that is connected again should have answered
 
   /**
    * What is used of JupyterLab.
