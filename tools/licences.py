@@ -152,7 +152,7 @@ def counted(groups_of: dict[str, list[str]], complaints: Sequence[str], absent: 
         f"{group} {sum(group in groups for groups in groups_of.values())}" for group in GROUPS if group not in absent
     ]
     note = ", ".join(sizes) + (f"; not looked at: {', '.join(absent)}" if absent else "")
-    of_its_own = [name for name in sorted(groups_of) if name.startswith(tuple(OWN_TERMS))]
+    of_its_own = [start for start in OWN_TERMS if any(name.startswith(start) for name in groups_of)]
     note += f"; terms of their own: {', '.join(of_its_own) or 'none'}" + "".join(f"; {each}" for each in complaints)
     n = len(groups_of)
     return trust.Row("a licence stated and looked at, of each package that is installed", n, n - len(complaints), note)
