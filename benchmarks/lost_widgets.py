@@ -1,13 +1,14 @@
 """How often JupyterLab loses the saved widgets of a notebook, without the course's extension and with it.
 
     python benchmarks/lost_widgets.py --openings 50
-    python benchmarks/lost_widgets.py --openings 50 --slower 8 --notebook 03_elbo
-    python benchmarks/lost_widgets.py --openings 50 --slower 1 --provoke "a broken connection"
+    python benchmarks/lost_widgets.py --openings 50 --slower 15 --kernel-later 0 --notebook 07_kl_vanishing
+    python benchmarks/lost_widgets.py --openings 10 --slower 1 --kernel-later 0 --provoke "a broken connection"
 
 A notebook is opened again and again, in turn in a JupyterLab without the extension (`vae_lessons/jupyter`) and in one
-with it. The page's processor is slowed on purpose. `--provoke` adds what loses the widgets for sure; `PROVOKED` has
-the ways. A learner has lost widgets if the browser has painted the error at any time, or if one of them is not there
-after `PATIENCE`. `--record` keeps the rows in tests/trust/widgets.json, beside those of other ways.
+with it. The machine is slow on purpose: the page's processor is slowed, and a kernel starts up to some seconds later,
+as where a whole class starts at once. `--provoke` adds what loses the widgets for sure; `PROVOKED` has the ways.
+A learner has lost widgets if the browser has painted the error at any time, or if one of them is not there after
+`PATIENCE`. `--record` keeps the row in tests/trust/widgets.json, beside those of other ways.
 """
 
 import argparse
@@ -29,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from browser import Lab, chromium, evaluate, new_page, opened, serve
 from trust import Row, merged, record, table
 
-PATIENCE = 30  # seconds for all widgets of a notebook, once its kernel is there
+PATIENCE = 15  # seconds for all widgets of a notebook, once its kernel is there
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 # Break the kernel's connection, once, when JupyterLab asks for the n-th time which widgets the kernel has.
@@ -104,6 +105,13 @@ def leave_out(page: Page) -> None:
     page.route("**/lost_widgets.js*", lambda route: route.fulfill(content_type="text/javascript", body=NO_EXTENSION))
 
 
+def start_kernels_later(lab: Lab, seconds: float) -> None:
+    """Each kernel sleeps when it starts, for any time up to so many seconds."""
+    startup = lab.course.parent / "home/.ipython/profile_default/startup"
+    startup.mkdir(parents=True)
+    (startup / "sleep.py").write_text(f"import random, time; time.sleep(random.uniform(0, {seconds}))")
+
+
 @contextmanager
 def slow_page(browser: Browser, lab: Lab, slower: float, *, with_extension: bool) -> Iterator[Page]:
     """JupyterLab in a page whose processor is slowed so many times."""
@@ -141,22 +149,30 @@ def count_widgets(notebook: Path) -> int:
 
 
 def in_turns(arguments: argparse.Namespace) -> dict[bool, list[Opening]]:
-    """So many openings without the extension, and so many with it."""
+    """So many openings without the extension, and so many with it; those that are kept count."""
     path, provocation = f"notebooks/{arguments.notebook}.ipynb", PROVOKED.get(arguments.provoke)
-    done: dict[bool, list[Opening]] = {False: [], True: []}
+    done = kept(arguments.keep)
     with tempfile.TemporaryDirectory() as folder, serve(Path(folder)) as lab, chromium() as browser:
+        start_kernels_later(lab, arguments.kernel_later)
         n_widgets = count_widgets(lab.course / path)
-        for _ in range(0, arguments.openings, arguments.a_page):
-            for with_extension, openings in done.items():
-                n = min(arguments.a_page, arguments.openings - len(openings))
-                with slow_page(browser, lab, arguments.slower, with_extension=with_extension) as page:
-                    openings += [open_once(page, path, n_widgets, provocation) for _ in range(n)]
-            print(
-                *(f"{'with' if way else 'without'}: {in_words(some)}" for way, some in done.items()),
-                sep="\n",
-                flush=True,
-            )
+        while (n := min(arguments.a_page, arguments.openings - min(map(len, done.values())))) > 0:
+            with_extension = len(done[True]) < len(done[False])
+            with slow_page(browser, lab, arguments.slower, with_extension=with_extension) as page:
+                done[with_extension] += [open_once(page, path, n_widgets, provocation) for _ in range(n)]
+            keep(arguments.keep, done)
+            print(*(f"{'with' if way else 'without'}: {in_words(some)}" for way, some in done.items()), flush=True)
     return done
+
+
+def kept(path: Path | None) -> dict[bool, list[Opening]]:
+    """The openings of earlier runs."""
+    found = json.loads(path.read_text()) if path and path.exists() else [[], []]
+    return {way: [Opening(*opening) for opening in openings] for way, openings in zip((False, True), found)}
+
+
+def keep(path: Path | None, done: dict[bool, list[Opening]]) -> None:
+    if path:
+        path.write_text(json.dumps([done[False], done[True]]))
 
 
 def in_words(openings: list[Opening]) -> str:
@@ -168,7 +184,9 @@ def in_words(openings: list[Opening]) -> str:
 
 def row(arguments: argparse.Namespace, done: dict[bool, list[Opening]]) -> Row:
     """With the extension an opening holds if all widgets are there and no error was painted."""
-    how = ", ".join(filter(None, [f"slowed {arguments.slower:g} times" * (arguments.slower > 1), arguments.provoke]))
+    page = f"page slowed {arguments.slower:g} times" if arguments.slower > 1 else ""
+    kernel = f"kernel up to {arguments.kernel_later:g} s later" if arguments.kernel_later else ""
+    how = ", ".join(filter(None, [page, kernel, arguments.provoke]))
     without, with_it = done[False], done[True]
     seconds = " and ".join(f"{statistics.median(each.seconds for each in some):.0f}" for some in (without, with_it))
     note = f"without the extension {in_words(without)}; with it {in_words(with_it)}; median {seconds} s"
@@ -178,10 +196,12 @@ def row(arguments: argparse.Namespace, done: dict[bool, list[Opening]]) -> Row:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--openings", type=int, default=50, help="without the extension, and as many with it")
-    parser.add_argument("--slower", type=float, default=15, help="how many times the page's processor is slowed")
-    parser.add_argument("--notebook", default="07_kl_vanishing")
+    parser.add_argument("--slower", type=float, default=2, help="how many times the page's processor is slowed")
+    parser.add_argument("--kernel-later", type=float, default=2, help="how many seconds later a kernel may start")
+    parser.add_argument("--notebook", default="03_elbo")
     parser.add_argument("--provoke", choices=PROVOKED, help="lose the widgets for sure")
     parser.add_argument("--a-page", type=int, default=5, help="openings before the page is loaded anew")
+    parser.add_argument("--keep", type=Path, help="a file of openings, so that a long run can be cut into several")
     parser.add_argument("--record", action="store_true", help="keep the row in tests/trust/widgets.json")
     arguments = parser.parse_args()
     done = in_turns(arguments)

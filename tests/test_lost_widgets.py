@@ -7,12 +7,13 @@ import pytest
 from browser import SOON, Desk, evaluate, opened, scroll_to
 from browser import desk_fixture as desk_fixture
 from frames import Output, Sliders, stored
-from lost_widgets import PROVOKED, SEEN, WATCH
+from lost_widgets import PLACES, PROVOKED, SEEN, WATCH, WIDGET
 from playwright.sync_api import Page, Route, expect
 
 pytestmark = pytest.mark.browser
 NAME = "04_reparameterization"
 PATH = f"notebooks/{NAME}.ipynb"
+ALL_THERE = f"widget => ({PLACES})(widget).join() === 'widget,widget'"
 # What the renderer that does not find its widget says in the console, whatever becomes of it.
 TOLD = "Error: widget model not found"
 
@@ -39,6 +40,7 @@ def page_fixture(desk: Desk) -> Iterator[Page]:
 def test_a_lost_widget_comes_back_and_nobody_sees_the_error(desk, page, output, how):
     evaluate(page, PROVOKED[how])
     with opened(page, PATH):
+        page.wait_for_function(ALL_THERE, arg=WIDGET, timeout=SOON)  # also where their cells are out of sight
         Sliders(scroll_to(page, output.cell), output).check()
         provoked = evaluate(page, "() => window.provoked")
         assert not evaluate(page, SEEN)
