@@ -59,7 +59,7 @@ packages = venv / "lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-pa
 modules = dict(pip="__main__", jupyterlab="__main__", pytest="__main__", nbformat="sign", matplotlib="font_manager")
 for name, module in modules.items():
     (packages / name).mkdir(parents=True)
-    (packages / name / "__init__.py").touch()
+    (packages / name / "__init__.py").write_text("import sys\\ndef get_cachedir(): return sys.prefix\\n")
     (packages / name / f"{{module}}.py").write_text({STAND_IN!r}.replace("NAME", repr(name)))
 (packages / "pip-1.dist-info").mkdir()
 for name in ("METADATA", "INSTALLER"):
@@ -235,6 +235,16 @@ def test_packages_cut_short_are_installed_again(clone):
         (packages / f"{name}-1.dist-info" / last).touch()
     clone.run("test")
     assert {path.name for path in packages.glob("*.dist-info")} == {"pip-1.dist-info", "whole-1.dist-info"}
+
+
+def test_a_lock_that_a_killed_listing_of_fonts_left_is_removed(tmp_path):
+    list_fonts = [sys.executable, "-c", "import time; time.sleep = lambda seconds: None\n" + install.FONTS]
+    variables = os.environ | {"MPLCONFIGDIR": str(tmp_path)}
+    subprocess.run(list_fonts, env=variables, check=True)
+    (listed,) = tmp_path.glob("fontlist*.json")
+    listed.rename(f"{listed}.matplotlib-lock")
+    subprocess.run(list_fonts, env=variables, check=True)
+    assert list(tmp_path.glob("fontlist*")) == [listed]
 
 
 @pytest.mark.parametrize(

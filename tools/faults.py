@@ -244,7 +244,8 @@ def environment(target: Target, copy: Path) -> dict[str, str]:
     made = {**os.environ, **ours, "FAULTS_PORT": str(PORT), **target.environment}
     for name in ("VIRTUAL_ENV", "VAE_LESSONS_DATA", *(["PYTHONPATH"] if target.sets_up else [])):
         made.pop(name, None)
-    if target.sets_up:  # pip is slow without bytecode
+    if target.sets_up:  # the list of fonts is a part of it; pip is slow without bytecode
+        made["MPLCONFIGDIR"] = str(copy / "build/matplotlib")
         del made["PYTHONDONTWRITEBYTECODE"]
     return made
 

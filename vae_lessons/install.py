@@ -22,6 +22,17 @@ from vae_lessons.files import alone
 from vae_lessons.packages import is_installed, requirements
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+# Matplotlib lists the machine's fonts once, and would say so in red in the first notebook. It has a lock while it writes
+# the list, for some milliseconds. A lock that a kill left would make every import wait for 5 seconds, and warn.
+FONTS = """\
+import pathlib, time, matplotlib
+for lock in pathlib.Path(matplotlib.get_cachedir()).glob("fontlist*.matplotlib-lock"):
+    for _ in range(50):
+        if lock.exists():
+            time.sleep(0.1)
+    lock.unlink(missing_ok=True)
+import matplotlib.font_manager
+"""
 
 
 class SetupError(Exception):
@@ -68,8 +79,7 @@ def plan(root: Path, extras: str = "test") -> list[Step]:
     """The steps from here to a finished set-up; `extras` as in ``pip install -e .[test,site]``."""
     python = venv_python(root)
     pip: list[str | Path] = [python, "-m", "pip", "install", "--progress-bar=off"]
-    # Matplotlib lists the machine's fonts once, and would say so in red in the first notebook.
-    fonts = Step("Fonts for the figures", [python, "-c", "import matplotlib.font_manager"])
+    fonts = Step("Fonts for the figures", [python, "-c", FONTS])
     steps = [Step("JupyterLab and the other packages", [*pip, "-e", f"{root}[{extras}]"]), fonts]
     if sys.platform == "linux" and not has_nvidia():
         # Linux's ordinary PyTorch brings 2.7 GB of CUDA. No retries: the index is out of reach for some machines.
