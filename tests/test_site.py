@@ -6,9 +6,14 @@ import base64
 import copy
 import io
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 import threading
+import time
 import unicodedata
 import urllib.error
 import urllib.request
@@ -25,6 +30,7 @@ from book.sliders import slider
 from PIL import Image
 
 from vae_lessons.exercises import NUMBERS, lesson
+from vae_lessons.files import alone
 from vae_lessons.packages import ROOT
 
 Notebook = dict[str, Any]
@@ -185,6 +191,24 @@ def test_where_nothing_can_be_written_the_command_says_so_in_one_line(tmp_path, 
     assert command.main([], tmp_path) == 1
     error = capsys.readouterr().err
     assert error.startswith("vae_lessons: [Errno") and "build/site" in error and error.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for Sphinx is a POSIX script")
+def test_a_sphinx_whose_parent_was_killed_keeps_the_lock(tmp_path):
+    """Else the next build would begin beside it, in the same folder."""
+    (tmp_path / "python").write_text("#!/bin/sh\nkill -9 $PPID\nsleep 1\n")
+    (tmp_path / "python").chmod(0o755)
+    code = (
+        "import pathlib, sys; from book.command import alone, published, sphinx; root = pathlib.Path(sys.argv[1])\n"
+        "sys.executable = root / 'python'\n"
+        "with alone(root): sphinx(root, root, 'html', published(root))"
+    )
+    paths = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "docs")])}
+    killed = subprocess.run([sys.executable, "-c", code, tmp_path], env=paths, stderr=subprocess.DEVNULL, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    started = time.monotonic()
+    with alone(tmp_path):
+        assert time.monotonic() - started > 0.5
 
 
 # Pages ------------------------------------------------------------------------------------------

@@ -94,5 +94,7 @@ def record(name: str, rows: Sequence[Row]) -> Path:
     facts = {"command": command, "date": datetime.date.today().isoformat(), "commit": commit(), "machine": machine()}
     path.parent.mkdir(exist_ok=True)
     text = json.dumps({**facts, "rows": [asdict(row) for row in rows]}, indent=1, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    part = path.with_name(f"{path.name}.part")  # a kill leaves the record of before
+    part.write_text(text + "\n", encoding="utf-8")
+    part.replace(path)
     return path

@@ -118,6 +118,7 @@ def sphinx(root: Path, work: Path, builder: str, where: Published) -> None:
         env=os.environ | variables,
         capture_output=True,
         text=True,
+        close_fds=False,  # it keeps the lock of `alone`: where this process alone is killed, the next build waits for it
     )
     said = log.read_text(encoding="utf-8") if log.exists() else run.stderr
     serious = [line for line in said.splitlines() if SERIOUS.search(line) and "docstring of" not in line]
