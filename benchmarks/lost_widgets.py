@@ -64,7 +64,7 @@ PROVOKED = {
     # The first is lost: the manager waits for its answer.
     "one broken earlier": BREAK.replace("N", "1", 1),
 }
-# From now on, remember whether the browser has ever painted the error.
+# From now on, remember whether the browser has ever painted the error, on the screen or below.
 WATCH = """() => {
     window.seen = false;
     if (window.watching) return;
@@ -133,14 +133,13 @@ def open_once(page: Page, path: str, n_widgets: int, provocation: str | None) ->
     begun = time.monotonic()
     with opened(page, path):
         deadline = time.monotonic() + PATIENCE
-        while not is_settled(places := evaluate(page, PLACES, WIDGET), n_widgets) and time.monotonic() < deadline:
+        while True:
+            error_seen, places = evaluate(page, SEEN), evaluate(page, PLACES, WIDGET)
+            # An error stays where it is; a picture may still become a widget, and so may an error that nobody has seen.
+            settled = {"widget", "error"} if error_seen else {"widget"}
+            if (len(places) == n_widgets and set(places) <= settled) or time.monotonic() > deadline:
+                return Opening(error_seen, places, time.monotonic() - begun)
             page.wait_for_timeout(200)
-        return Opening(evaluate(page, SEEN), places, time.monotonic() - begun)
-
-
-def is_settled(places: list[str], n_widgets: int) -> bool:
-    """Whether nothing more is to come: an error stays where it is, and a picture may still become a widget."""
-    return len(places) == n_widgets and set(places) <= {"widget", "error"}
 
 
 def count_widgets(notebook: Path) -> int:

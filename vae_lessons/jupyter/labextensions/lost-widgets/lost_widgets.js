@@ -24,13 +24,13 @@
    * What is used of JupyterLab.
    * @typedef {{ data: Record<string, any>, metadata: Record<string, any> }} Output
    * @typedef {{ connect(slot: (sender: any, value: any) => void): void }} Signal
-   * @typedef {{ model: any, ready: Promise<void>, sessionContext: { connectionStatusChanged: Signal } }} Context
+   * @typedef {{ model: any, sessionContext: { connectionStatusChanged: Signal } }} Context
    * @typedef {{ has_model(id: string): boolean, get_model(id: string): Promise<any>, restoredStatus: boolean,
    *   restoreWidgets(model: any): Promise<void>, _loadFromNotebook(model: any): Promise<void> }} Manager
    * @typedef {{ node: HTMLElement, mimeType?: string, _manager: { promise: Promise<Manager> },
    *   _rerenderMimeModel: Output | null, renderModel(output: Output): Promise<void> }} Renderer
    * @typedef {{ widgets: { children(): Iterable<Renderer> }[], model: { get(index: number): Output } }} OutputArea
-   * @typedef {{ content: { node: HTMLElement, widgets: { node: HTMLElement, outputArea?: OutputArea }[] } }} Panel
+   * @typedef {{ content: { node: HTMLElement, widgets: { outputArea?: OutputArea }[] } }} Panel
    */
 
   /** Every widget's place in a notebook, and its output. @param {Panel} panel */
@@ -85,15 +85,12 @@
   /** Look after a notebook as long as it is open. @param {Panel} panel @param {Context} context */
   function watch(panel, context) {
     const forgive = () => {};
-    const observer = new MutationObserver(() => {  // called before the browser paints
+    // Called before the browser paints; a cell that is out of the page is looked at when it comes in, or before.
+    const observer = new MutationObserver(() => {
       for (const { renderer, output } of placesIn(panel))
         if (renderer.node.firstChild?.nodeValue === LOST) rescue(renderer, output, context).catch(forgive);
     });
-    // The notebook has the cells in the page; those out of sight may be out of the page.
-    const lookAt = (/** @type {{ node: HTMLElement }} */ { node }) =>
-      observer.observe(node, { childList: true, subtree: true });
-    lookAt(panel.content);
-    context.ready.then(() => panel.content.widgets.forEach(lookAt)).catch(forgive);
+    observer.observe(panel.content.node, { childList: true, subtree: true });
     let wasConnected = false;
     context.sessionContext.connectionStatusChanged.connect((_, status) => {
       if (status !== "connected") return;
