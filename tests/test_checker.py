@@ -351,7 +351,7 @@ def judged(code: str, **parts):
 
 RIGHT, WRONG, NOT_ANSWERED = Status.RIGHT, Status.WRONG, Status.NOT_ANSWERED
 CALL = "This is the call:\n    f(torch.tensor([1.0, 1.0]))"
-TWO = {"stub": "def f(x, g):\n    return x", "solution": "def f(x, g):\n    return 2 * x"}
+WHERE = '\nWhere it happened:\n  File "<double>", line 2, in f\nZeroDivisionError: division by zero'
 NOISY = {
     "stub": "def f(x, generator):\n    ...",
     "solution": "def f(x, generator):\n    return x + torch.randn(2, generator=generator)",
@@ -376,6 +376,13 @@ NOISY = {
         ("def f(x):\n    x * 2", {}, (WRONG, f"On ones it returned nothing: is there a `return`? {CALL}")),
         ("def f(x):\n    return x.mul_(2)", {}, (WRONG, "On ones it changed its input in place; the caller still needs "
          f"it. Make a new tensor instead. {CALL}")),
+        ("def f(x):\n    return 1 / 0", {}, (WRONG, f"On ones it raised ZeroDivisionError: division by zero. {CALL}{WHERE}")),
+        ("def f(x):\n    return 1 / 0", {"mistakes": (Mistake("def f(x):\n    return x / (1 // 0)", "never by zero"),)},
+         (WRONG, f"never by zero{WHERE}")),
+        ("def f(x):\n    x * 2", {"stub": "def f(x):\n    pass"}, (WRONG, f"On ones it returned nothing: is there a `return`? {CALL}")),
+        ("def f(x):\n    return torch.rand(1).item()", {}, (WRONG, f"On ones it returned a number where a tensor of shape (2,) is wanted. {CALL}")),
+        ("def f(x):\n    return x.copy_(torch.rand(2))", {}, (WRONG, "On ones it changed its input in place; the caller still "
+         f"needs it. Make a new tensor instead. {CALL}")),
         ("def f(x):\n    return 2 * x", {"solution": "def f(x):\n    return 4 * x", "alternatives": (
             "def f(x):\n    return 5 * x", "def f(x):\n    return x * 2")}, (RIGHT, "")),
         ("def f(x):\n    return torch.rand(2)", {}, (WRONG, NO_NOISE)),
@@ -389,6 +396,14 @@ NOISY = {
 )  # fmt: skip
 def test_a_verdict_word_for_word(code, parts, verdict):
     assert judged(code, **parts) == verdict
+
+
+def test_a_loop_that_never_ends_is_said_to_be_one(monkeypatch):
+    monkeypatch.setattr(calling, "TIME_LIMIT", 0.1)
+    assert judged("def f(x):\n    while True:\n        pass") == (
+        WRONG,
+        f"On ones it was still running after 0.1 s and was stopped: is there a loop that never ends? {CALL}",
+    )
 
 
 def test_a_call_that_can_be_repeated_is_shown_before_one_that_cannot():

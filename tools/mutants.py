@@ -66,6 +66,7 @@ GROUPS = {
         rooms=("optimum",),
         tests=("test_optimum.py",),
         without=(
+            "test_optimum.py::test_it_arrives_at_any_scale_within_a_millionth_of_a_nat[digits-0.001-8]",
             "test_optimum.py::test_it_arrives_at_any_scale_within_a_millionth_of_a_nat[digits-0.01-63]",
             "test_optimum.py::test_it_arrives_at_any_scale_within_a_millionth_of_a_nat[breast cancer-0.5-29]",
             "test_optimum.py::test_an_interrupt_at_any_line_keeps_the_latents_that_were_trained",
