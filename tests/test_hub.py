@@ -106,6 +106,7 @@ def test_settings_of_the_course_apply(bo):
     plugin = "@jupyter-widgets/jupyterlab-manager:plugin"
     settings = bo.request("GET", f"/user/{bo.name}/lab/api/settings/{plugin}").json()
     assert settings["schema"]["properties"]["saveState"]["default"] is True
+    assert "lost_widgets.js" in bo.request("GET", f"/user/{bo.name}/lab").text
 
 
 def test_kernels_run_the_clone_with_one_thread_in_the_folder_of_the_notebook(bo):
