@@ -49,14 +49,26 @@ BREAK = """() => {
 }"""
 # What loses the widgets of the next notebook.
 PROVOKED = {
-    # A step of a renderer's search for its model takes more than the two seconds it has, as in a page too busy to keep time.
+    # A step of a renderer's search for its model takes more than its two seconds, and until the manager has
+    # restored all, as in a page too busy to keep time.
     "a late last look": """() => {
         const set = window.setTimeout;
+        const isRestored = async () => {
+            for (const panel of jupyterapp.shell.widgets('main'))
+                for (const cell of panel.content?.widgets ?? [])
+                    for (const item of cell.outputArea?.widgets ?? [])
+                        for (const place of item.children())
+                            if (place._manager) return (await place._manager.promise).restoredStatus;
+        };
         window.provoked = false;
         window.setTimeout = (work, ms, ...more) => {
             if (ms !== 100 || !String(work).includes('[native code]')) return set(work, ms, ...more);
             window.provoked = true;
-            return set(() => { window.setTimeout = set; work(); }, 2100);
+            return set(async () => {
+                while (!await isRestored()) await new Promise(done => set(done, 20));
+                window.setTimeout = set;
+                work();
+            }, 2100);
         };
     }""",
     # The second of the manager's two questions is lost with the connection: it was about to read the notebook.

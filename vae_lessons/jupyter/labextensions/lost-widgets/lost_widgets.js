@@ -17,7 +17,8 @@
 
 (() => {
   const WIDGET = "application/vnd.jupyter.widget-view+json";
-  const LOST = "Error displaying widget: model not found";  // as the manager's renderer writes it
+  // As the manager's renderer writes it in a widget's place.
+  const LOST = "Error displaying widget: model not found", WAITING = "Loading widget...";
   const PATIENCE = 2000;  // milliseconds in which a kernel that is connected again should have answered
 
   /**
@@ -42,6 +43,9 @@
           if (renderer.mimeType === WIDGET) yield { renderer, output: outputArea.model.get(index) };
     }
   }
+
+  /** The words in a place without a widget. @param {Renderer} renderer */
+  const says = renderer => renderer.node.firstChild?.nodeValue;
 
   /** What places without widgets show: the output's picture, or else its text. @param {Output} output */
   function still({ data, metadata }) {
@@ -72,11 +76,12 @@
   }
 
   /**
-   * If the manager has not restored the widgets by now, it waits in vain.
+   * If a widget's place still waits for the manager to restore it, the manager waits in vain.
    * @param {Panel} panel @param {Context} context
    */
   async function beginAnew(panel, context) {
     for (const { renderer } of placesIn(panel)) {
+      if (says(renderer) !== WAITING) continue;
       const manager = await renderer._manager.promise;
       if (!manager.restoredStatus) await manager.restoreWidgets(context.model);
     }
@@ -88,7 +93,7 @@
     // Called before the browser paints; a cell that is out of the page is looked at when it comes in, or before.
     const observer = new MutationObserver(() => {
       for (const { renderer, output } of placesIn(panel))
-        if (renderer.node.firstChild?.nodeValue === LOST) rescue(renderer, output, context).catch(forgive);
+        if (says(renderer) === LOST) rescue(renderer, output, context).catch(forgive);
     });
     observer.observe(panel.content.node, { childList: true, subtree: true });
     let wasConnected = false;
