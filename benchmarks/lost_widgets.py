@@ -28,7 +28,9 @@ from playwright.sync_api import Browser, Page
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from browser import Lab, chromium, evaluate, new_page, opened, serve
-from trust import Row, merged, record, table
+from trust import Row, renew, table
+
+from vae_lessons.files import written_whole
 
 PATIENCE = 15  # seconds for all widgets of a notebook, once its kernel is there
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -183,7 +185,8 @@ def kept(path: Path | None) -> dict[bool, list[Opening]]:
 
 def keep(path: Path | None, done: dict[bool, list[Opening]]) -> None:
     if path:
-        path.write_text(json.dumps([done[False], done[True]]))
+        with written_whole(path) as part:
+            part.write_text(json.dumps([done[False], done[True]]))
 
 
 def in_words(openings: list[Opening]) -> str:
@@ -219,7 +222,7 @@ def main() -> int:
     found = row(arguments, done)
     print(table([found]))
     if arguments.record:
-        record("widgets", merged("widgets", [found]))
+        renew("widgets", [found])
     return int(found.held < found.cases)
 
 

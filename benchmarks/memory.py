@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -91,12 +92,8 @@ def run(kernel: Kernel, source: str, tags: Sequence[str] = ()) -> None:
     refuse_errors({"outputs": outputs, "metadata": {"tags": tags}, "source": source}, "a kernel")
 
 
-def average(numbers: Sequence[float]) -> float:
-    return sum(numbers) / len(numbers)
-
-
 def uss(group: Sequence[Kernel]) -> float:
-    return average([kernel.uss for kernel in group])
+    return fmean(kernel.uss for kernel in group)
 
 
 def imports(variables: dict[str, str]) -> None:
@@ -119,7 +116,7 @@ def lesson(name: str, variables: dict[str, str]) -> str:
         for cell in notebook["cells"]:
             for kernel in group if cell["cell_type"] == "code" else ():
                 run(kernel, "".join(cell["source"]), cell["metadata"].get("tags", ()))
-        after, cpu = uss(group), average([kernel.cpu for kernel in group])
+        after, cpu = uss(group), fmean(kernel.cpu for kernel in group)
         for kernel in group:
             run(kernel, TRIM)
         return f"{after:5.0f} {after - uss(group):6.0f} {cpu:5.0f}  {name}"

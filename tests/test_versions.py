@@ -38,7 +38,7 @@ def test_a_new_row_takes_the_place_of_the_one_before(tmp_path, monkeypatch):
     rows = [trust.Row("b", 2, 1), trust.Row("a", 3, 3), trust.Row("b", 4, 4)]
     assert trust.merged("versions", rows[:1]) == rows[:1]
     for row in rows:
-        trust.record("versions", trust.merged("versions", [row]))
+        trust.renew("versions", [row])
     assert json.loads((tmp_path / "versions.json").read_text(encoding="utf-8"))["rows"] == [
         {"tried": "a", "cases": 3, "held": 3, "note": ""},
         {"tried": "b", "cases": 4, "held": 4, "note": ""},

@@ -39,7 +39,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from faults_work import DOWNLOADED, READY, SITE_FILES, packed
-from trust import ROOT, Row, merged, record, table
+from trust import ROOT, Row, merged, renew, table
 
 LATEST = 0.003  # seconds after a write has begun
 STORED = "notebooks/02_monte_carlo_kl.ipynb"
@@ -703,7 +703,7 @@ def main() -> int:
             made.append(with_recorded(each) if options.add else each)
             print(table(made).splitlines()[-1], flush=True)
             if options.record:  # now: what comes next may take long
-                record("faults", merged("faults", made, order))
+                renew("faults", made, order)
     print(table(made))
     return int(any(each.held < each.cases for each in made))
 

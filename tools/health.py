@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
+from licences import COURSE as EVERYBODY
+from licences import GROUPS
 
 ROOT = Path(__file__).resolve().parent.parent
 # Where dead code is looked for; what only tests use is dead.
@@ -22,12 +24,12 @@ PATHS = ("vae_lessons", "tools", "benchmarks", "teaching/start_learner.py")
 MODULES = (".", "tools", "tests", "benchmarks", "docs")
 # What a learner's kernel reads, which may import only what every learner has.
 COURSE = ("vae_lessons", "notebooks", "teaching")
-EXTRAS = "classroom,cluster,test,health,mutants,site"
 TYPESCRIPT = "typescript@>=5.8 <8"  # both ends tried
 
 
 def main(arguments: Sequence[str]) -> int:
     fix = "--fix" in arguments
+    extras = ",".join(group for group in GROUPS if group != EVERYBODY)
     with tempfile.TemporaryDirectory() as folder:
         checks = {
             "lint": ["ruff", "check", "--quiet", *(["--fix"] if fix else []), "."],
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
             "types": ["mypy"],
             "dead code": ["vulture", *PATHS, *write_cells(Path(folder), "code", "py")],
             "dependencies": ["deptry", *MODULES],
-            "dependencies of the course": ["deptry", *COURSE, f"--optional-dependencies-dev-groups={EXTRAS}"],
+            "dependencies of the course": ["deptry", *COURSE, f"--optional-dependencies-dev-groups={extras}"],
             "spelling": ["codespell_lib", ".", *write_cells(Path(folder), "markdown", "md")],
         }
         found = {name: passes(sys.executable, "-m", *command) for name, command in checks.items()}

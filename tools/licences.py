@@ -172,7 +172,7 @@ def main(arguments: Sequence[str]) -> int:
     for line in [*([] if options.quiet else [table(packages, groups_of)]), *told, *complaints]:
         print(line)
     if options.record:
-        trust.record("closed", trust.merged("closed", [counted(groups_of, complaints, absent)]))
+        trust.renew("closed", [counted(groups_of, complaints, absent)])
     return int(bool(complaints) or not absent.keys().isdisjoint(options.groups or [COURSE]))
 
 

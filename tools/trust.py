@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from vae_lessons.files import written_whole
+
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "tests" / "trust"
 
@@ -98,7 +100,11 @@ def record(name: str, rows: Sequence[Row]) -> Path:
     facts = {"command": command, "date": datetime.date.today().isoformat(), "commit": commit(), "machine": machine()}
     path.parent.mkdir(exist_ok=True)
     text = json.dumps({**facts, "rows": [asdict(row) for row in rows]}, indent=1, ensure_ascii=False)
-    part = path.with_name(f"{path.name}.part")  # a kill leaves the record of before
-    part.write_text(text + "\n", encoding="utf-8")
-    part.replace(path)
+    with written_whole(path) as part:  # a kill leaves the record of before
+        part.write_text(text + "\n", encoding="utf-8")
     return path
+
+
+def renew(name: str, new: Sequence[Row], order: Sequence[str] = ()) -> Path:
+    """Save new rows among those recorded, in the place of what was tried before."""
+    return record(name, merged(name, new, order))

@@ -144,7 +144,7 @@ def main() -> int:
         tried = row(tree, asked.mode, options)
     print(trust.table([tried]))
     if asked.record:
-        trust.record("versions", trust.merged("versions", [tried]))
+        trust.renew("versions", [tried])
     return int(tried.held != tried.cases and asked.mode != "pre")
 
 
