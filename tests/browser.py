@@ -199,17 +199,27 @@ def execute(page: Page, code: str) -> str:
 
 
 def click_track(area: Locator, number: int, fraction: float) -> None:
-    """Click on the track of a slider, some way from its left end."""
+    """Click on the track of a slider, some way from its left end, as soon as it stands still there."""
     track = area.locator(".noUi-target").nth(number)
     track.scroll_into_view_if_needed()
     box = track.bounding_box()
-    area.page.mouse.click(box["x"] + box["width"] * fraction, box["y"] + box["height"] / 2)
+    track.click(position={"x": box["width"] * fraction, "y": box["height"] / 2})
 
 
 def drag_to_end(area: Locator, number: int, steps: int = 5) -> None:
     """Drag the handle of a slider to the right end with so many movements of the mouse."""
-    area.locator(".noUi-handle").nth(number).hover()  # waits until it has glided to its place
+    take_hold(area.locator(".noUi-handle").nth(number))
     box, mouse = area.locator(".noUi-target").nth(number).bounding_box(), area.page.mouse
-    mouse.down()
     mouse.move(box["x"] + box["width"], box["y"] + box["height"] / 2, steps=steps)
     mouse.up()
+
+
+def take_hold(handle: Locator, attempts: int = 5) -> None:
+    """Press the mouse on a handle; where the page grew above it in that moment, the mouse missed it: once more."""
+    for _ in range(attempts):
+        handle.hover()  # waits until it has glided to its place
+        handle.page.mouse.down()
+        if "noUi-active" in handle.get_attribute("class"):
+            return
+        handle.page.mouse.up()
+    raise AssertionError(f"the mouse missed the handle {attempts} times")
