@@ -16,6 +16,8 @@ rows into tests/trust/load.json.
 """
 
 import argparse
+import json
+import math
 import os
 import re
 import signal
@@ -37,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 import hub as hubs
 import trust
-from classwork import Desk, Kept, crash, enter, live_slider
+from classwork import Desk, Kept, crash, enter, live_slider, tried
 from hub import CONFIG, Hub, missing, running_hub
 
 CLASSES = (30, 300)
@@ -61,9 +63,11 @@ class Process(NamedTuple):
 
 
 class Moves(NamedTuple):
-    """All moves of the live sliders, by all learners: milliseconds to the picture, and seconds of CPU by what spent them."""
+    """All moves of the live sliders, by all learners: milliseconds to each picture that came, of how many that should
+    have come, and seconds of CPU by what spent them."""
 
     times: list[float]
+    n: int
     cpu: Counter[str]
 
     @property
@@ -78,7 +82,7 @@ class Moves(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What a class of n did; times in seconds, memory and disk in MiB."""
+    """What a class of n did; times in seconds, memory and disk in MiB. Who got through the notebook is in `runs`."""
 
     n: int
     load: float
@@ -90,6 +94,12 @@ class Result(NamedTuple):
     processes: list[Process]
     moves: Moves | None
     kept: Kept | None
+    reconnections: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every learner got through the notebook."""
+        return len(self.runs) == self.n
 
     def memory(self, kind: str) -> float:
         """USS of one kind of process, per learner."""
@@ -113,14 +123,15 @@ class Result(NamedTuple):
         return self.fixed + n * self.per_learner + n / self.n * max(0.0, self.peak - self.pss)
 
     def row(self) -> str:
-        times = {"median": statistics.median(self.runs), "slowest": max(self.runs), "ready": self.ready}
+        runs = self.runs or [math.nan]
+        times = {"median": statistics.median(runs), "slowest": max(runs), "ready": self.ready}
         text = TIMES.format(n=self.n, load=self.load, cpu=self.cpu.total() / self.n, **times)
         sizes = {"server": self.memory("server"), "kernel": self.memory("kernel"), "pss": self.pss, "peak": self.peak}
         text += MEMORY.format(**sizes)
         if self.moves and self.kept:
             middle, high = self.moves.percentiles()
             text += f"{middle:10.0f} / {high:<5.0f} {self.moves.cpu_each:8.0f}  {self.kept.all:3d} of {self.n}"
-        return text
+        return text if self.is_whole else f"{text}  ({len(self.runs)} of {self.n} got through)"
 
 
 # --- reading /proc ---
@@ -207,23 +218,24 @@ def measure(n: int, path: str, config: Path, n_moves: int) -> Result:
     with ThreadPoolExecutor(n) as pool, folders as folder, running_hub(Path(folder), config) as hub:
         with watched(hub) as watch:
             began = time.perf_counter()
-            learners = list(pool.map(partial(enter, hub), [f"learner{number}" for number in range(n)]))
+            learners = tried(pool, partial(enter, hub), [f"learner{number}" for number in range(n)])
             desks, ready = [Desk(learner, path) for learner in learners], time.perf_counter() - began
-            before, start = spent(hub), threading.Barrier(n)
-            runs = list(pool.map(lambda desk: desk.work(start), desks))
+            before, start = spent(hub), threading.Barrier(len(desks))
+            runs = tried(pool, lambda desk: desk.work(start), desks)
             cpu = spent(hub) - before
-        after, space = look(hub), disk(learners[0].home)
-        moving = live_slider(desks[0].notebook) and n_moves
+        after, space = look(hub), disk(hub.folder / "learners") / n
+        moving = runs and n_moves and live_slider(json.loads((hubs.ROOT / path).read_text(encoding="utf-8")))
         moves = move_all(hub, desks, pool, n_moves) if moving else None
         kept = crash(hub, desks, pool, n_moves) if moving else None
-        return Result(n, load, ready, runs, cpu, watch.peak, space, after, moves, kept)
+        reconnections = sum(learner.reconnections for learner in learners)
+        return Result(n, load, ready, runs, cpu, watch.peak, space, after, moves, kept, reconnections)
 
 
 def move_all(hub: Hub, desks: list[Desk], pool: Executor, n_moves: int) -> Moves:
     """All drag their sliders at once, each as fast as the pictures come."""
     before = spent(hub)
-    times = [each for one in pool.map(lambda desk: desk.drag(n_moves), desks) for each in one]
-    return Moves(times, spent(hub) - before)
+    times = [each for one in tried(pool, lambda desk: desk.drag(n_moves), desks) for each in one]
+    return Moves(times, n_moves * len(desks), spent(hub) - before)
 
 
 # --- what follows for a class ---
@@ -231,7 +243,10 @@ def move_all(hub: Hub, desks: list[Desk], pool: Executor, n_moves: int) -> Moves
 
 def advice(results: list[Result]) -> str:
     """The size of a machine for a class, and how it was reached."""
-    most = max(results, key=lambda result: result.n)
+    whole = [result for result in results if result.is_whole]
+    if not whole:
+        return "\nNo class got through, so nothing follows for others."
+    most = max(whole, key=lambda result: result.n)
     above = max(0.0, most.peak - most.pss) / most.n
     lines = [f"\nExtrapolated from {most.n} learners on {CORES} cores, one notebook open each:"]
     lines += [line for size in CLASSES for line in for_a_class(size, most)]
@@ -269,15 +284,17 @@ def for_a_class(size: int, most: Result) -> list[str]:
 
 def rows(result: Result, notebook: str) -> list[trust.Row]:
     """What was tried with one class."""
-    n, most = result.n, max(result.runs)
+    n, most = result.n, max(result.runs, default=math.nan)
     who = f"{n} learner{'s' * (n > 1)} on one hub"
     sizes = f"{result.memory('server'):.0f} + {result.memory('kernel'):.0f} MiB each, load {result.load:.1f} before"
+    sizes += f", {result.reconnections} connections made again" if result.reconnections else ""
     found = [trust.Row(f"{who}: all run {notebook} at once", n, len(result.runs), f"slowest {most:.0f} s, {sizes}")]
     if result.moves and result.kept:
         middle, high = result.moves.percentiles()
         note = f"p50 {middle:.0f} ms, p95 {high:.0f} ms, {result.moves.cpu_each:.0f} ms of CPU each"
-        count = len(result.moves.times)
-        found.append(trust.Row(f"{who}: all drag a live slider, pictures", count, count, note))
+        found.append(
+            trust.Row(f"{who}: all drag a live slider, pictures", result.moves.n, len(result.moves.times), note)
+        )
         found.append(trust.Row(f"{who}: sliders moved on while the hub was killed", n, result.kept.pictures))
         found.append(trust.Row(f"{who}: variables, files and login kept", n, result.kept.all))
     return found

@@ -10,11 +10,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from itertools import cycle, islice
+from itertools import chain, cycle, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from hub import Hub, Kernel, Learner
@@ -25,6 +25,7 @@ import json
 about = [[one.model_id, each.symbol, each.low, each.high] for one, each in zip(SLIDER.sliders, SLIDER.controls)]
 print(json.dumps([SLIDER.picture.model_id, about]))
 """
+T, R = TypeVar("T"), TypeVar("R")
 LIVE = re.compile(r"^(\w+) = show_live\(", re.MULTILINE)
 
 
@@ -40,6 +41,9 @@ class Desk:
 
     def __init__(self, learner: Learner, path: str) -> None:
         self.learner, self.path = learner, path
+
+    def __str__(self) -> str:
+        return self.learner.name
 
     # --- running ---
 
@@ -127,6 +131,22 @@ def shows(content: dict[str, Any], symbol: str, value: float) -> bool:
     return "<img" in html and f"{symbol} = {value:.2f}" in html
 
 
+# --- all at once ---
+
+
+def tried(pool: Executor, step: Callable[[T], R], each: Iterable[T]) -> list[R]:
+    """What the step returns for those who could do it, all at once; an error of one learner is said, and counts."""
+
+    def try_one(one: T) -> list[R]:
+        try:
+            return [step(one)]
+        except Exception as error:
+            print(f"{one}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            return []
+
+    return list(chain.from_iterable(pool.map(try_one, each)))
+
+
 # --- a crash of the hub ---
 
 
@@ -139,21 +159,8 @@ class Kept(NamedTuple):
 
 def crash(hub: Hub, desks: list[Desk], pool: Executor, n_moves: int) -> Kept:
     """Kill the hub while all learners have what is in no file; they go on without it until it is started again."""
-    list(pool.map(Desk.remember, desks))
+    tried(pool, Desk.remember, desks)
     hub.stop(signal.SIGKILL)
-    pictures = held(pool, lambda desk: len(desk.drag(n_moves)) == n_moves, desks)
+    pictures = tried(pool, lambda desk: len(desk.drag(n_moves)) == n_moves, desks)
     hub.start()
-    return Kept(pictures, held(pool, Desk.has_kept_all, desks))
-
-
-def held(pool: Executor, check: Callable[[Desk], bool], desks: list[Desk]) -> int:
-    """For how many it holds; an error of one learner is said, and does not hold."""
-
-    def try_one(desk: Desk) -> bool:
-        try:
-            return check(desk)
-        except Exception as error:
-            print(f"{desk.learner.name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
-            return False
-
-    return sum(pool.map(try_one, desks))
+    return Kept(sum(pictures), sum(tried(pool, Desk.has_kept_all, desks)))

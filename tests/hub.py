@@ -28,6 +28,9 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "teaching" / "jupyterhub_config.py"
 PATIENCE = 180  # seconds for one step on a busy machine; every wait ends as soon as its condition holds
 
+RECONNECTIONS = 7  # that JupyterLab tries in a row
+CELL = {"silent": False, "store_history": True, "allow_stdin": False, "stop_on_error": True}  # and its code
+
 
 def missing() -> str:
     """Why no hub can be started here, or nothing."""
@@ -136,7 +139,7 @@ class Learner:
     """One browser: logs in, has its server started, and talks to it with its cookies."""
 
     def __init__(self, hub: Hub, name: str) -> None:
-        self.hub, self.name, self.browser = hub, name, requests.Session()
+        self.hub, self.name, self.browser, self.reconnections = hub, name, requests.Session(), 0
         self.home = hub.folder / "learners" / name
         self.notebooks = self.home / "vae_course" / "notebooks"
 
@@ -190,15 +193,30 @@ class Learner:
 
 
 class Kernel:
-    """A connection to one kernel, as a notebook's tab has it."""
+    """A connection to one kernel, as a notebook's tab has it: where it breaks off, it is made again."""
 
     def __init__(self, learner: Learner, kernel_id: str) -> None:
-        self.id, self.session = kernel_id, uuid.uuid4().hex
-        page = f"/user/{learner.name}/api/kernels/{kernel_id}/channels"
-        request = requests.Request("GET", learner.hub.url + page)
-        cookies = learner.browser.prepare_request(request).headers["Cookie"]
-        address = f"{learner.hub.url.replace('http', 'ws', 1)}{page}?session_id={self.session}"
-        self.socket = websocket.create_connection(address, PATIENCE, cookie=cookies, origin=learner.hub.url)
+        self.learner, self.id, self.session = learner, kernel_id, uuid.uuid4().hex
+        self.connect()
+
+    def connect(self) -> None:
+        """Connect under the session's name, for which the server has kept what came while nobody listened."""
+        page, url = f"/user/{self.learner.name}/api/kernels/{self.id}/channels", self.learner.hub.url
+        cookies = self.learner.browser.prepare_request(requests.Request("GET", url + page)).headers["Cookie"]
+        address = f"{url.replace('http', 'ws', 1)}{page}?session_id={self.session}"
+        self.socket = websocket.create_connection(address, PATIENCE, cookie=cookies, origin=url)
+
+    def receive(self) -> str | bytes:
+        """The next message; as JupyterLab does, seven times in a row, later each time, a lost connection is made again."""
+        for attempt in range(RECONNECTIONS):
+            try:
+                return self.socket.recv()
+            except (websocket.WebSocketConnectionClosedException, ConnectionError):
+                self.socket.shutdown()
+                self.learner.reconnections += 1
+                time.sleep(2**attempt / 4)
+                self.connect()
+        return self.socket.recv()
 
     def close(self) -> None:
         """Close the tab; the kernel stays."""
@@ -206,11 +224,10 @@ class Kernel:
 
     def run(self, code: str) -> list[dict[str, Any]]:
         """Run a cell, and return its outputs once the kernel is idle again."""
-        wish = {"code": code, "silent": False, "store_history": True, "allow_stdin": False, "stop_on_error": True}
         kinds = ("stream", "display_data", "execute_result", "error")
         return [
             {"output_type": kind} | {name: content[name] for name in content if name != "transient"}
-            for kind, content in self.answers(self.send("execute_request", wish))
+            for kind, content in self.answers(self.send("execute_request", CELL | {"code": code}))
             if kind in kinds
         ]
 
@@ -225,7 +242,7 @@ class Kernel:
     def answers(self, request: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """The kind and content of each message that follows from that one, until the kernel is idle again."""
         while True:
-            text = self.socket.recv()
+            text = self.receive()
             message = json.loads(text) if isinstance(text, str) else {}  # binary: an image for a widget
             kind, content = message.get("msg_type"), message.get("content", {})
             if message.get("parent_header", {}).get("msg_id") != request:

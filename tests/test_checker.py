@@ -4,6 +4,7 @@
 """
 
 import math
+import signal
 import threading
 import time
 from contextlib import suppress
@@ -289,6 +290,23 @@ def test_after_an_endless_loop_no_other_call_is_made(monkeypatch):
 
     done = outcomes(loops, [Case("one", (1,)), Case("two", (2,)), Case("three", (3,))])
     assert done[0] == Outcome(1) and type(done[1].error) is TooLong and len(done) == len(calls) == 2
+
+
+def test_the_limit_holds_also_where_interrupts_are_ignored():
+    """As in a process that a shell started in the background; they are ignored again afterwards."""
+
+    @time_limit(0.1)
+    def takes_five_seconds():
+        for _ in range(100):
+            time.sleep(0.05)
+
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(TooLong):
+            takes_five_seconds()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 def test_a_limit_that_is_kept_leaves_no_timer_behind():

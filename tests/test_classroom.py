@@ -19,12 +19,13 @@ SLIDERS = [["one", "σ_x²", 0.05, 1.0], ["two", "β", 0.05, 2.0]]
 PICTURE = '<img alt="σ_x² = 0.30, β = 1.00: 3 of 8 latents" src="…">'
 
 
-def a_class(n: int, moves: Moves | None = None, kept: Kept | None = None) -> Result:
+def a_class(n: int, moves: Moves | None = None, kept: Kept | None = None, through: int | None = None) -> Result:
     """Each learner has a server of 100 MiB and a kernel of 300; hub and what is shared take 250, a run 20 each more."""
     mine = [Process(kind, uss + 50 / n, uss, 1.0) for kind, uss in (("server", 100.0), ("kernel", 300.0))] * n
     processes = [Process("hub", 150.0, 140.0, 1.0), *mine]
     peak = sum(process.pss for process in processes) + 20 * n
-    return Result(n, 0.5, 3.0, [9.0] * n, Counter(kernel=17.0 * n, server=1.0 * n), peak, 12.0, processes, moves, kept)
+    runs, cpu = [9.0] * (n if through is None else through), Counter(kernel=17.0 * n, server=1.0 * n)
+    return Result(n, 0.5, 3.0, runs, cpu, peak, 12.0, processes, moves, kept, n - len(runs))
 
 
 # --- the sliders ---
@@ -89,22 +90,15 @@ def test_the_live_slider_of_07_has_a_name_and_others_have_none():
     assert classwork.live_slider(joined["02"]) == ""
 
 
-def test_a_learner_who_lost_something_or_fails_is_not_counted(capsys):
-    class Someone:
-        name = "ada"
-
-    class SomeDesk:
-        learner = Someone()
-
-    def check(desk):
-        if desk == "gone":
+def test_a_learner_who_fails_is_named_and_does_not_count(capsys):
+    def step(name):
+        if name == "ada":
             raise RuntimeError("the kernel is gone")
-        return desk == "kept"
+        return name.upper()
 
-    SomeDesk.__eq__ = lambda self, other: other == "gone"
     with ThreadPoolExecutor(2) as pool:
-        assert classwork.held(pool, check, ["kept", "lost", SomeDesk()]) == 1
-    assert "ada: RuntimeError: the kernel is gone" in capsys.readouterr().err
+        assert classwork.tried(pool, step, ["bo", "ada", "cy"]) == ["BO", "CY"]
+    assert capsys.readouterr().err == "ada: RuntimeError: the kernel is gone\n"
 
 
 # --- what is said ---
@@ -117,7 +111,7 @@ def test_memory_is_what_is_there_once_and_what_each_learner_takes():
     text = "\n".join(classroom.for_a_class(300, four))
     assert "300 learners: 250 MiB once + 300 × 400 MiB = 117.4 GiB; 3.5 GiB of disk" in text
     assert "64 cores 84 s" in text and "slider" not in text
-    moving = a_class(4, Moves([5.0] * 2, Counter(kernel=0.012, proxy=0.008)), Kept(4, 4))
+    moving = a_class(4, Moves([5.0] * 2, 2, Counter(kernel=0.012, proxy=0.008)), Kept(4, 4))
     assert "8 cores draw 2.7 pictures" in classroom.for_a_class(300, moving)[-1]
     assert "kernel 6.0, proxy 4.0 ms" in classroom.advice([a_class(1), moving])
 
@@ -132,13 +126,21 @@ def test_a_class_that_does_not_fit_is_not_tried(monkeypatch, capsys):
 
 
 def test_what_is_recorded_says_how_many_held():
-    moves = Moves([float(n) for n in range(101)], Counter(kernel=0.606))
-    run, drag, away, kept = classroom.rows(a_class(4, moves, Kept(3, 2)), "07_kl_vanishing")
-    assert (run.cases, run.held, drag.cases, drag.held) == (4, 4, 101, 101)
+    moves = Moves([float(n) for n in range(101)], 120, Counter(kernel=0.606))
+    run, drag, away, kept = classroom.rows(a_class(4, moves, Kept(3, 2), through=3), "07_kl_vanishing")
+    assert (run.cases, run.held, drag.cases, drag.held) == (4, 3, 120, 101)
     assert (away.cases, away.held, kept.cases, kept.held) == (4, 3, 4, 2)
     assert drag.note == "p50 50 ms, p95 95 ms, 6 ms of CPU each"
     assert "100 + 300 MiB each" in run.note and run.tried.startswith("4 learners")
-    assert len(classroom.rows(a_class(1), "01_gaussian_kl")) == 1
+    assert run.note.endswith("1 connections made again")
+    [alone] = classroom.rows(a_class(1, through=0), "01_gaussian_kl")
+    assert (alone.cases, alone.held) == (1, 0) and "slowest nan s" in alone.note
+
+
+def test_nothing_follows_from_a_class_that_did_not_get_through():
+    assert "from 4 learners" in classroom.advice([a_class(4), a_class(8, through=7)])
+    assert classroom.advice([a_class(8, through=0)]) == "\nNo class got through, so nothing follows for others."
+    assert a_class(8, through=0).row().endswith("(0 of 8 got through)")
 
 
 # --- benchmarks/memory.py ---

@@ -8,11 +8,12 @@ import importlib.util
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 import requests
-from hub import CONFIG, ROOT, Kernel, Learner, missing, running_hub, wait_for
+from hub import CELL, CONFIG, ROOT, Kernel, Learner, missing, running_hub, wait_for
 from test_closed import listening
 
 spec = importlib.util.spec_from_file_location("start_learner", ROOT / "teaching" / "start_learner.py")
@@ -190,6 +191,18 @@ def test_restart_of_the_hub_loses_nothing(hub, ada, number):
     assert again.text("print(trained_for_an_hour + 1)") == "42\n"
     assert ada.read("diary.txt") == f"after {number}"
     again.close()
+
+
+def test_a_connection_that_broke_off_is_made_again_and_no_output_is_missing(ada):
+    """What JupyterLab relies on, and the benchmark: the server keeps a session's messages while its page is away."""
+    kernel = ada.open_kernel("notebooks/03_elbo.ipynb")
+    code = "import time; time.sleep(0.5); print('written while nobody listened', flush=True); time.sleep(1); print('later')"
+    request = kernel.send("execute_request", CELL | {"code": code})
+    kernel.socket.shutdown()
+    time.sleep(0.7)
+    printed = [content["text"] for kind, content in kernel.answers(request) if kind == "stream"]
+    assert printed == ["written while nobody listened\n", "later\n"] and ada.reconnections == 1
+    kernel.close()
 
 
 def test_after_the_hub_restarted_a_server_can_be_stopped_and_started_with_the_work_in_it(hub, ada):

@@ -1,6 +1,7 @@
 """Calling a learner's function: on arguments of its own, for a limited time, whatever it raises."""
 
 import _thread
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -133,10 +134,24 @@ def time_limit(seconds: float) -> Iterator[None]:
     timer.daemon = True
     timer.start()
     try:
-        yield
+        with _hearing_interrupts():
+            yield
     except KeyboardInterrupt:
         if not expired.is_set():
             raise
         raise TooLong from None
     finally:
         timer.cancel()
+
+
+@contextmanager
+def _hearing_interrupts() -> Iterator[None]:
+    """What a shell started in the background ignores interrupts, also those of its own timer: here it does not."""
+    is_deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if is_deaf:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if is_deaf:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
