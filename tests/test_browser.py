@@ -1,7 +1,7 @@
-"""The notebooks as a learner meets them: opened, run through, saved, opened again, exported.
+"""The notebooks as a learner meets them: the first opened, run through, saved, opened again; one exported.
 
-Each kind of slider runs through: one slider in 00, two in 03, live ones and the lab in 07 (test_browser_live.py).
-The other notebooks are opened and run through in test_browser_others.py, which CI calls by itself.
+Live sliders and the lab are moved in test_browser_live.py, and the sliders of all notebooks on the pages of the book
+(test_site_browser.py). The other notebooks run through in JupyterLab in test_browser_others.py, which CI calls by itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from browser import Desk, desk_fixture, new_page, opened, page_fixture, scroll_t
 from frames import (
     FIRST,
     NUMBER,
-    TWO_SLIDERS,
     Sliders,
     cells_calling,
     check_living,
@@ -46,12 +45,6 @@ def named(label: str, text: str) -> bool:
     """Whether a text names a slider's position: a number in any spelling, a word as it is."""
     is_number = re.fullmatch(NUMBER, label)
     return float(label) in map(float, re.findall(NUMBER, text)) if is_number else label in text
-
-
-@pytest.mark.browser
-def test_two_sliders_move_before_and_after_the_run(desk: Desk, page: Page) -> None:
-    with worked_through(desk, TWO_SLIDERS):
-        pass
 
 
 @pytest.mark.browser

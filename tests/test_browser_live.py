@@ -5,6 +5,7 @@ Every expected number is computed here from the digits.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -24,10 +25,11 @@ from browser import (
     drag_to_end,
     evaluate,
     execute,
+    opened,
     page_fixture,  # noqa: F401
     scroll_to,
 )
-from frames import LIVE, cells_calling, notebook_path, worked_through
+from frames import cells_calling, code_cells, notebook_path
 from numpy.typing import NDArray
 from playwright.sync_api import Locator, Page, expect
 
@@ -35,6 +37,8 @@ from vae_lessons.data import digits
 from vae_lessons.spectrum import data_spectrum, kl_per_latent
 
 pytestmark = pytest.mark.browser
+LIVE = "07_kl_vanishing"
+NEEDED = ("SEED", "x", "spectrum", "eigenvalues", "theory")  # by its live cells
 NOISE_VAR = 0.5  # of the lab
 SIGMA_ENDS, BETA_ENDS, LAB_ENDS = (0.05, 1.0), (0.05, 2.0), (0.1, 2.0)
 STEP = 0.01  # of every slider
@@ -69,9 +73,27 @@ live_slider.update = faulty
 
 @pytest.fixture(scope="module")
 def vanishing(desk: Desk) -> Iterator[Page]:
-    """JupyterLab with notebook 07 after its run, which stays open for the tests below."""
-    with worked_through(desk, LIVE):
+    """JupyterLab with notebook 07 open for all tests below; of its cells, only what they move has run."""
+    with opened(desk.page, f"notebooks/{LIVE}.ipynb"):
+        assert execute(desk.page, needed()) == ""
+        for cell in cells_calling(notebook_path(LIVE), "show_live", "show_lab"):
+            assert evaluate(desk.page, RUN_ONE, cell), "the cell failed"
         yield desk.page
+
+
+def needed() -> str:
+    """What those cells need of the notebook: its imports, and the definitions of these names."""
+    source = "\n".join("".join(cell["source"]) for cell in code_cells(notebook_path(LIVE)))
+    lines = ast.parse(source).body
+    wanted = [line for line in lines if isinstance(line, ast.ImportFrom | ast.Import) or defined(line) in NEEDED]
+    return "\n".join(map(ast.unparse, wanted))
+
+
+def defined(line: ast.stmt) -> str:
+    """The name that a line gives to something; nothing for other lines."""
+    if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
+        return line.targets[0].id
+    return getattr(line, "name", "")
 
 
 @pytest.fixture

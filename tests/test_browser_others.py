@@ -1,7 +1,7 @@
-"""The notebooks beside 00, 03 and 07, opened, moved, run through and moved again in JupyterLab.
+"""The notebooks after the first, opened, moved, run through and moved again in JupyterLab.
 
-They have no kind of slider that those three have not; nbval runs their cells, and the book moves every slider that they
-have stored (test_site_browser.py). So this file, minutes long, runs where everything has to: in CI, or with
+nbval runs their cells, the book moves every slider that they have stored (test_site_browser.py), and the live ones have
+tests of their own (test_browser_live.py). So this file, minutes long, runs where everything has to: in CI, or with
 VAE_LESSONS_EVERY_TEST=classroom.
 """
 
