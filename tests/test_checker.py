@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -102,10 +103,12 @@ def test_what_is_one_real_number(value, expected):
         (ONE.double() * 0, ONE.double() * 0.9e-8, True),
         (ONE.double() * 0, ONE.double() * 1.1e-8, False),
         (ONE.double(), ONE * 1.00019, True),  # one of each is single
+        (ONE * 1.00019, ONE.double(), True),
         (10_000, 10_001, False),  # counted
         (10_000.0, 10_001, False),
         (1, 1, True),
         (10_000, 10_001.0, True),
+        (Fraction(1, 3), 1 / 3, True),
         (ONE, ONE[:1], False),
         (ONE, 1.0, False),
         (torch.tensor(1.0), 1.0, True),
@@ -145,6 +148,7 @@ def test_the_same_up_to_what_rounding_leaves(one, two, expected):
         ),
         (torch.eye(13)[2], torch.zeros(13), "entry [2] of what it returned is 1 where 0 is right."),
         ((torch.eye(13)[2],), (torch.zeros(13),), "entry [2] of part 1 is 1 where 0 is right."),
+        (torch.eye(13)[2] > 0, torch.zeros(13) > 0, "entry [2] of what it returned is 1 where 0 is right."),
     ],
 )
 def test_the_first_difference_is_the_one_that_is_told(given, wanted, message):
@@ -175,6 +179,8 @@ def test_gradients_are_the_same_where_each_is(one, two, expected):
         (Outcome(1.0), Outcome(2.0), False),
         (Outcome(1.0), Outcome(error=ValueError()), False),
         (Outcome(error=ValueError()), Outcome(1.0), False),
+        (Outcome(None), Outcome(error=ValueError()), False),
+        (Outcome(error=ValueError()), Outcome(None), False),
         (Outcome(error=ValueError("a")), Outcome(error=ValueError("b")), True),
         (Outcome(error=ValueError()), Outcome(error=TypeError()), False),
         (Outcome(1.0, changed=True), Outcome(1.0), False),
@@ -201,7 +207,8 @@ def test_a_call_gets_arguments_of_its_own():
     assert got[0].requires_grad and got[0].is_leaf and torch.equal(got[0], given[0])
     assert torch.equal(got[2].get_state(), given[2].get_state())
     assert torch.equal(got[3].weight, given[3].weight)
-    assert outcome(lambda f: f is math.sin, Case("a function", (math.sin,))).value is True
+    doubled = partial(torch.mul, 2)
+    assert outcome(lambda f: f is doubled, Case("a function", (doubled,))).value is True
     assert outcome(lambda x: x.requires_grad, Case("a constant", (ONE,))).value is False
 
 
@@ -236,9 +243,13 @@ def test_what_became_of_the_arguments(function, args, changed, moved):
 )
 def test_gradients_are_those_of_the_sum(function, gradients):
     args = ONE.clone().requires_grad_(), (2 * ONE).requires_grad_()
-    found = outcome(function, Case("one", args)).gradients
-    assert [None if each is None else each.tolist() for each in found] == gradients
-    assert outcome(lambda x: x * nn.Parameter(ONE), Case("none asked for", (ONE,))).gradients == ()
+    done = outcome(function, Case("one", args))
+    assert [None if each is None else each.tolist() for each in done.gradients] == gradients and done.error is None
+
+
+def test_where_no_gradient_is_asked_for_there_is_none():
+    done = outcome(lambda x: 3 * x * nn.Parameter(ONE), Case("one", (ONE,)))
+    assert done.value.tolist() == [3, 3] and done.gradients == () and done.error is None
 
 
 @pytest.mark.parametrize("error", [ValueError("a"), SystemExit()])
@@ -457,9 +468,16 @@ def test_facts_stand_in_for_the_value():
     assert told.startswith("On ones its sum is 6.0 where 4.0 is right.")
 
 
+def test_a_fact_may_be_about_value_and_arguments():
+    facts = {"facts": lambda args, value: {"the sum of its ratios is": (value / args[0]).sum().item()}}
+    assert judged("def f(x):\n    return x + x", **facts) == (RIGHT, "")
+    told = judged("def f(x):\n    return 5 * x", **facts).message
+    assert told.startswith("On ones the sum of its ratios is 10.0 where 4.0 is right.")
+
+
 def test_facts_that_hold_by_chance_are_no_right_answer():
     code = "def f(x):\n    r = torch.rand(2)\n    return 4 * r / r.sum() * x"
-    assert judged(code, **FACTS, cases=lambda generator: [Case("ones", (ONE,))]).message == OTHER_NOISE
+    assert judged(code, **FACTS, cases=lambda generator: [Case("ones", (ONE,))]) == (WRONG, OTHER_NOISE)
 
 
 def test_the_seed_makes_the_calls_and_none_makes_fresh_ones():
@@ -541,6 +559,18 @@ WORD = VALUE | {"solution": "a = 'Beta'", "mistakes": (Mistake("a = 'alpha'", "t
 )
 def test_a_word_is_judged_in_any_case(code, verdict):
     assert judged(code, **WORD) == verdict
+
+
+def test_a_fraction_is_a_number():
+    third = VALUE | {
+        "stub": "from fractions import Fraction\na = ...",
+        "solution": "from fractions import Fraction\na = Fraction(1, 3)",
+    }
+    assert judged("a = 0.334", **third).status is RIGHT
+    assert (
+        judged("from fractions import Fraction\na = Fraction(1, 2)", **third).message
+        == "Not this number: 0.5 is too large."
+    )
 
 
 def test_zero_may_be_missed_by_rounding_alone():

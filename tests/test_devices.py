@@ -141,6 +141,27 @@ def test_the_second_device_refuses_what_a_gpu_refuses():
     assert (MU + torch.tensor(1.0)).device == META
 
 
+def drawn() -> list[Tensor]:
+    """Noise and batches for data on the CPU."""
+    x, (one, two) = torch.arange(15.0, device="cpu").reshape(5, 3), (torch.Generator().manual_seed(s) for s in (1, 2))
+    torch.manual_seed(0)
+    return [standard_noise(x), standard_noise(x, one), *shuffled(x, 4, one), *shuffled(x, 4, [one, two])]
+
+
+def test_torchs_default_device_changes_neither_noise_nor_batches():
+    expected = drawn()
+    with META:
+        assert all(torch.equal(ours, theirs) for ours, theirs in zip(drawn(), expected, strict=True))
+
+
+def test_a_generator_is_drawn_from_where_it_is_not_where_the_data_are():
+    """Else its numbers would be another device's."""
+    ours, theirs = (torch.Generator().manual_seed(1) for _ in range(2))
+    standard_noise(MU, ours)
+    torch.randn(MU.shape, generator=theirs)
+    assert torch.equal(ours.get_state(), theirs.get_state())
+
+
 def other_devices() -> list[str]:
     return [device for device in ("cuda", "mps") if device == best_device().type]
 

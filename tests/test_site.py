@@ -493,3 +493,23 @@ def test_the_catalogue_has_the_messages_of_a_notebook_and_of_the_pages_around_it
     command.sphinx(ROOT, tmp_path, "gettext", links.from_remote(""))
     found = "".join(path.read_text() for path in (tmp_path / "gettext").rglob("*.pot"))
     assert 'msgid "The first sentence."' in found and 'msgid "A lesson\'s sentence."' in found
+
+
+# What is published beside the pages ------------------------------------------------------------
+
+
+def test_an_archive_of_the_same_files_has_the_same_bytes(tmp_path):
+    """Otherwise every build of the book would be another one, and a build after a kill could not be compared."""
+    archives = []
+    for name, seconds in (("one", 1e9), ("two", 1.5e9)):
+        folder = tmp_path / name / "notebooks"
+        folder.mkdir(parents=True)
+        for letter in "ba" if name == "one" else "ab":
+            (folder / f"{letter}.ipynb").write_text(letter)
+            os.utime(folder / f"{letter}.ipynb", (seconds, seconds))
+        archives.append(tmp_path / f"{name}.zip")
+        sources.pack(folder, archives[-1])
+    one, two = (archive.read_bytes() for archive in archives)
+    assert one == two
+    shutil.unpack_archive(archives[0], tmp_path / "three")
+    assert [path.read_text() for path in sorted((tmp_path / "three/notebooks").iterdir())] == ["a", "b"]

@@ -231,3 +231,7 @@ def test_what_overflows_is_told_by_the_result_alone():
         assert sp.linear_log_likelihood([[1e308, -1e308]], [[1.0], [1.0]], [-1e308, 1e308], 1.0) == [-np.inf]
         with pytest.raises(ValueError, match=r"x is too large for float64, its squares overflow: got 1e\+308"):
             sp.data_spectrum(far)
+        # large enough for a matrix product that adds ∞ and −∞, on any processor
+        decoder = 1e200 * np.where(np.arange(17)[:, None] % 2, [-1, 1, -1, 1], 1)
+        with pytest.raises(ValueError, match=r"decoder is too large for float64, its squares overflow: got 1e\+200"):
+            sp.linear_log_likelihood(np.zeros((1, 17)), decoder, np.zeros(17), 1.0)

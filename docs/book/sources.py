@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import shutil
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,8 +66,17 @@ def publish_files(root: Path, lessons: Sequence[Lesson], extra: Path) -> None:
     (extra / "notebooks").mkdir()
     for lesson in lessons:
         shutil.copy(root / "notebooks" / f"{lesson.name}.ipynb", extra / "notebooks")
-    shutil.make_archive(str(extra / "vae_lessons_notebooks"), "zip", extra, "notebooks")
+    pack(extra / "notebooks", extra / "vae_lessons_notebooks.zip")
     shutil.copy(root / "notebooks" / "signature.png", extra)
+
+
+def pack(folder: Path, archive: Path) -> None:
+    """A folder as a zip archive: of the same files the same bytes, whenever it is made."""
+    with zipfile.ZipFile(archive, "w") as packed:
+        for path in sorted(folder.iterdir()):
+            entry = zipfile.ZipInfo(f"{folder.name}/{path.name}")  # dated 1980
+            entry.external_attr = 0o644 << 16
+            packed.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
 def publish_for_colab(lessons: Sequence[Lesson], extra: Path, where: Published) -> None:
