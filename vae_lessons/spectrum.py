@@ -13,7 +13,7 @@ as lists, arrays or tensors of any real dtype; numbers may be scalar tensors.
 """
 
 import math
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -195,8 +195,8 @@ def linear_log_likelihood(x: Numbers, decoder: Numbers, mean: Numbers, noise_var
         Array (N,): −inf where a square overflows.
 
     Raises:
-        TypeError, ValueError: other shapes, no numbers, NaN or infinite; or a noise_var so small beside
-            W Wᵀ that rounding leaves no Cholesky factor.
+        TypeError, ValueError: other shapes, no numbers, NaN or infinite; a decoder whose squares overflow; or
+            a noise_var so small beside W Wᵀ that rounding leaves no Cholesky factor.
     """
     x, decoder, mean = (
         as_array("x", x, "(N, D)"),
@@ -209,18 +209,27 @@ def linear_log_likelihood(x: Numbers, decoder: Numbers, mean: Numbers, noise_var
         raise ValueError(f"decoder must have shape ({n_pixels}, K) for x of shape {x.shape}, got {decoder.shape}")
     if len(mean) != n_pixels:
         raise ValueError(f"mean must have shape ({n_pixels},) for x of shape {x.shape}, got {mean.shape}")
-    with np.errstate(over="ignore", invalid="ignore"):
-        try:
-            # The formula, not scipy.stats: that takes a second to import, and 40 MB in every kernel.
-            root = np.linalg.cholesky(decoder @ decoder.T + noise_var * np.eye(n_pixels))
-        except np.linalg.LinAlgError:
-            raise ValueError(f"noise_var is too small beside decoder for float64, got {noise_var:g}") from None
+    # The formula, not scipy.stats: that takes a second to import, and 40 MB in every kernel.
+    root = _root_of_covariance(decoder, noise_var)
+    with np.errstate(over="ignore"):
         whitened = np.linalg.solve(root, (x - mean).T)
         squares = np.square(whitened).sum(0)
         squares[np.isnan(squares)] = np.inf  # ∞ − ∞ on the way
     log_volume = float(np.log(np.diag(root)).sum()) + 0.5 * n_pixels * math.log(2 * math.pi)
     log_densities: Array = -0.5 * squares - log_volume
     return log_densities
+
+
+def _root_of_covariance(decoder: Array, noise_var: float) -> NDArray[np.floating[Any]]:
+    """The Cholesky factor of W Wᵀ + σ_x² I, (D, D)."""
+    with np.errstate(over="ignore", invalid="ignore"):  # ∞ − ∞ in a product is invalid, on some processors
+        covariance = decoder @ decoder.T + noise_var * np.eye(len(decoder))
+    if not np.isfinite(covariance).all():
+        raise ValueError(f"decoder is too large for float64, its squares overflow: got {abs(decoder).max():g}")
+    try:
+        return np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        raise ValueError(f"noise_var is too small beside decoder for float64, got {noise_var:g}") from None
 
 
 def ppca_noise_var(eigenvalues: Numbers, n_latents: int) -> float:

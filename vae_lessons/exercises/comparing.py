@@ -45,7 +45,7 @@ def _is_like(given: Any, wanted: Any) -> bool:
 def is_number(value: Any) -> bool:
     """Whether it is one real number."""
     if isinstance(value, Tensor | np.ndarray):
-        return value.ndim == 0 and np.isrealobj(plain(value)) and plain(value).dtype.kind in "biuf"
+        return value.ndim == 0 and plain(value).dtype.kind in "biuf"
     return isinstance(value, Real)
 
 
@@ -61,9 +61,7 @@ def close(one: Any, two: Any) -> bool:
 
 
 def _has_numbers(value: Any) -> bool:
-    return is_number(value) or (
-        isinstance(value, Tensor | np.ndarray) and np.isrealobj(plain(value)) and plain(value).dtype.kind in "biuf"
-    )
+    return is_number(value) or (isinstance(value, Tensor | np.ndarray) and plain(value).dtype.kind in "biuf")
 
 
 def _tolerance(*values: Any) -> tuple[float, float]:
