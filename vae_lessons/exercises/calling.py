@@ -132,9 +132,9 @@ def time_limit(seconds: float) -> Iterator[None]:
 
     timer = threading.Timer(seconds, interrupt)
     timer.daemon = True
-    timer.start()
     try:
         with _hearing_interrupts():
+            timer.start()  # within: an interrupt that comes before it is heard is lost
             yield
     except KeyboardInterrupt:
         if not expired.is_set():
