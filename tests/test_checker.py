@@ -303,8 +303,14 @@ def test_after_an_endless_loop_no_other_call_is_made(monkeypatch):
     assert done[0] == Outcome(1) and type(done[1].error) is TooLong and len(done) == len(calls) == 2
 
 
-def test_the_limit_holds_also_where_interrupts_are_ignored():
-    """As in a process that a shell started in the background; they are ignored again afterwards."""
+@pytest.mark.parametrize("delay", [0, 0.2])
+def test_the_limit_holds_also_where_interrupts_are_ignored(monkeypatch, delay):
+    """As in a process that a shell started in the background; they are ignored again afterwards.
+
+    Also where a busy machine comes to the first line only when the time is over.
+    """
+    starts = threading.Timer.start
+    monkeypatch.setattr(threading.Timer, "start", lambda timer: (starts(timer), time.sleep(delay)))
 
     @time_limit(0.1)
     def takes_five_seconds():
