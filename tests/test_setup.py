@@ -230,11 +230,17 @@ def test_packages_cut_short_are_installed_again(clone):
     clone.answer(pip={"code": 1})
     clone.run("test")
     packages = next(clone.venv.glob("lib/python*/site-packages"))
-    for name, last in {"whole": "INSTALLER", "half": "METADATA"}.items():
+    written = {"whole": ["INSTALLER"], "half": ["METADATA"], "nearly": ["INSTALLER", "RECORDb2c3gbg9.tmp"]}
+    for name, files in written.items():
         (packages / f"{name}-1.dist-info").mkdir()
-        (packages / f"{name}-1.dist-info" / last).touch()
+        for file in files:
+            (packages / f"{name}-1.dist-info" / file).touch()
+    (packages / "~etuptools-65.5.0.dist-info").mkdir()  # so pip calls what it is about to replace
+    (packages / "~distutils_hack").mkdir()
+    (packages / "~distutils_hack" / "override.py").touch()
     clone.run("test")
     assert {path.name for path in packages.glob("*.dist-info")} == {"pip-1.dist-info", "whole-1.dist-info"}
+    assert not list(packages.glob("~*"))
 
 
 def test_a_lock_that_a_killed_listing_of_fonts_left_is_removed(tmp_path):

@@ -115,15 +115,18 @@ def remove_broken(venv: Path) -> None:
 
 
 def forget_unfinished(venv: Path) -> None:
-    """Remove the records of packages whose installation was cut short.
+    """Remove the records of packages whose installation was cut short, and what pip had moved out of their way.
 
     pip takes a package for installed once its METADATA is there, yet copies data files (JupyterLab's
-    pages, for one) after that, and INSTALLER after those.
+    pages, for one) after that, INSTALLER after those, and renames a finished RECORD last. What it is about to
+    replace it renames first, to a name with ~, of which every later call of it would complain.
     """
     packages = "Lib/site-packages" if os.name == "nt" else "lib/python*/site-packages"
     for metadata in venv.glob(f"{packages}/*.dist-info"):
-        if not (metadata / "INSTALLER").exists():
+        if not (metadata / "INSTALLER").exists() or any(metadata.glob("RECORD*.tmp")):
             shutil.rmtree(metadata)
+    for aside in venv.glob(f"{packages}/~*"):
+        shutil.rmtree(aside)
 
 
 class Progress:
