@@ -16,7 +16,6 @@ rows into tests/trust/load.json.
 """
 
 import argparse
-import json
 import math
 import os
 import re
@@ -33,6 +32,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import nbformat
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -224,7 +224,7 @@ def measure(n: int, path: str, config: Path, n_moves: int) -> Result:
             runs = tried(pool, lambda desk: desk.work(start), desks)
             cpu = spent(hub) - before
         after, space = look(hub), disk(hub.folder / "learners") / n
-        moving = runs and n_moves and live_slider(json.loads((hubs.ROOT / path).read_text(encoding="utf-8")))
+        moving = runs and n_moves and live_slider(nbformat.read(hubs.ROOT / path, as_version=4))
         moves = move_all(hub, desks, pool, n_moves) if moving else None
         kept = crash(hub, desks, pool, n_moves) if moving else None
         reconnections = sum(learner.reconnections for learner in learners)
