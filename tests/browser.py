@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import matplotlib
 import pytest
 
+from tests import guards
 from vae_lessons.opening import child_environment, lab_command, start_trust
 from vae_lessons.packages import ROOT
 
@@ -110,7 +111,10 @@ def page_fixture(desk: Desk) -> Iterator[Page]:
 
 @contextmanager
 def serve(folder: Path) -> Iterator[Lab]:
-    """Serve trusted copies of the notebooks as the course's own command does; stop the server at the end."""
+    """Serve trusted copies of the notebooks as the course's own command does; stop the server at the end.
+
+    Neither the server nor a kernel may have asked for an address beyond loopback.
+    """
     course, token = folder / "course", secrets.token_hex(16)
     shutil.copytree(ROOT / "notebooks", course / "notebooks", ignore=shutil.ignore_patterns(".*"))
     environment = _environment(folder)
@@ -126,6 +130,8 @@ def serve(folder: Path) -> Iterator[Lab]:
             finally:
                 server.terminate()
     assert server.returncode == 0, (folder / "log").read_text()
+    asked = folder / "watch/asked"
+    assert not asked.exists(), asked.read_text(encoding="utf-8")
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -134,7 +140,10 @@ def _environment(folder: Path) -> dict[str, str]:
     for name in folders.values():
         (folder / name).mkdir()
     temporary = {variable: str(folder / name) for variable, name in folders.items()}
-    return child_environment(ROOT, sys.executable) | temporary | {"MPLCONFIGDIR": matplotlib.get_cachedir()}
+    watched = guards.watched(folder / "watch")
+    watched["PYTHONPATH"] = os.pathsep.join([str(ROOT), watched["PYTHONPATH"]])
+    own = child_environment(ROOT, sys.executable) | temporary | {"MPLCONFIGDIR": matplotlib.get_cachedir()}
+    return own | watched
 
 
 def _address(folder: Path, server: subprocess.Popen[bytes]) -> str:

@@ -24,7 +24,8 @@ START = "notebooks/00_start_here.ipynb"
 
 def child_environment(root: Path, python: str) -> dict[str, str]:
     """The variables with which the environment's own programs, kernels and this clone are found first."""
-    # JupyterLab's settings for the course: sliders are saved with a page, and no question about news comes up.
+    # JupyterLab's settings for the course: sliders are saved with a page, no question about news comes up, and
+    # nothing on the web is asked for a newer JupyterLab.
     first = {"PATH": Path(python).parent, "PYTHONPATH": root, "JUPYTER_CONFIG_PATH": root / "vae_lessons/jupyter"}
     joined = {name: os.pathsep.join(filter(None, [str(path), os.environ.get(name)])) for name, path in first.items()}
     return os.environ | joined | {"JUPYTER_PREFER_ENV_PATH": "1"}
