@@ -1,4 +1,4 @@
-"""The notebooks after the first, opened, moved, run through and moved again in JupyterLab.
+"""The notebooks after the first, opened, run through and moved in JupyterLab.
 
 nbval runs their cells, the book moves every slider that they have stored (test_site_browser.py), and the live ones have
 tests of their own (test_browser_live.py). So this file, minutes long, runs where everything has to: in CI, or with
@@ -23,6 +23,6 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("name", others())
-def test_sliders_move_before_and_after_the_run(desk: Desk, page: Page, name: str) -> None:
-    with worked_through(desk, name):
+def test_sliders_stand_before_the_run_and_move_after_it(desk: Desk, page: Page, name: str) -> None:
+    with worked_through(desk, name, before=False):
         pass
