@@ -140,10 +140,8 @@ def _environment(folder: Path) -> dict[str, str]:
     for name in folders.values():
         (folder / name).mkdir()
     temporary = {variable: str(folder / name) for variable, name in folders.items()}
-    watched = guards.watched(folder / "watch")
-    watched["PYTHONPATH"] = os.pathsep.join([str(ROOT), watched["PYTHONPATH"]])
     own = child_environment(ROOT, sys.executable) | temporary | {"MPLCONFIGDIR": matplotlib.get_cachedir()}
-    return own | watched
+    return own | guards.watched(folder / "watch")
 
 
 def _address(folder: Path, server: subprocess.Popen[bytes]) -> str:

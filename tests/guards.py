@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from vae_lessons.packages import ROOT
+
 VARIABLE = "VAE_LESSONS_EVERY_TEST"
 ASKED = "VAE_LESSONS_TESTS_ASKED"  # the file in which a watched process that a test has started reports
 # What no environment of CI has, by the first words of the reason.
@@ -85,10 +87,7 @@ def watch() -> None:
 
 
 def watched(folder: Path) -> dict[str, str]:
-    """Variables with which every Python that is started is watched as well, and reports to `folder`/asked.
-
-    PYTHONPATH has to name the clone, too, as the course's own command has it do.
-    """
+    """Variables with which every Python that is started is watched as well, and reports to `folder`/asked."""
     folder.mkdir()
     (folder / "sitecustomize.py").write_text("from tests import guards\n\nguards.watch()\n", encoding="utf-8")
-    return {"PYTHONPATH": str(folder), ASKED: str(folder / "asked")}
+    return {"PYTHONPATH": f"{ROOT}{os.pathsep}{folder}", ASKED: str(folder / "asked")}
