@@ -1,7 +1,7 @@
 """Two guards over every test: none is skipped that could have run here, and none leaves this machine.
 
 `.ci/run` says with VAE_LESSONS_EVERY_TEST which environment it has made: "course", or "classroom", where nbgrader and
-JupyterHub are there too, and what takes long is not left out. A skip for any reason that is not listed here then
+JupyterHub are there too, and what is `thorough` is not left out. A skip for any reason that is not listed here then
 counts as a failure.
 """
 

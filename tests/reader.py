@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from browser import chromium
 from filelock import FileLock
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from vae_lessons.packages import ROOT
 
@@ -74,7 +75,17 @@ class Visit:
 
     def open(self, name: str) -> Page:
         self.page.goto(self.site.address + name)
-        self.page.wait_for_selector("html.ready")  # all equations are set, and all parts laid out
+        return self.whole()
+
+    def follow(self, link: Locator, address: str) -> Page:
+        """Click a link that leads to this address, a regular expression."""
+        link.click()
+        expect(self.page).to_have_url(re.compile(address))
+        return self.whole()
+
+    def whole(self) -> Page:
+        """All equations are set, and all parts laid out: until then, what one is about to click may move away."""
+        self.page.wait_for_function("document.documentElement.classList.contains('ready')")  # looks at every frame
         return self.page
 
 

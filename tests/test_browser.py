@@ -72,6 +72,7 @@ def test_untrusted_notebook_shows_the_still_picture(desk: Desk, page: Page) -> N
         assert cell.locator(".noUi-target, .jupyter-widgets").count() == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.browser
 def test_exported_page_moves_without_network(desk: Desk, tmp_path: Path) -> None:
     """A page with its scripts beside it asks nothing of the outside, and its equations are typeset."""

@@ -8,6 +8,7 @@ from xml.sax.saxutils import quoteattr
 
 import conditions
 import nbformat
+import pytest
 import trust
 from conditions import CELLS, CONDITIONS, ONCE, WHOLE, Cell, Condition
 
@@ -139,6 +140,7 @@ def test_who_has_no_home_gets_one_for_now(tmp_path, monkeypatch):
         home.rmdir()
 
 
+@pytest.mark.thorough
 def test_a_changed_output_and_a_changed_state_make_the_row_fail(tmp_path):
     """The whole way, with a kernel: one cell stores what it does not print, another prints something else each time."""
     path = tmp_path / "01_a.ipynb"

@@ -69,6 +69,7 @@ SKIPS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("environment", ["course", None])
 def test_a_skip_without_excuse_fails_where_every_test_has_to_run(tmp_path, monkeypatch, environment):
     """The real settings and the real conftest, on files of one test each."""

@@ -864,6 +864,7 @@ def test_a_model_trains_here_for_those_who_like_little_motion(visit: Visit) -> N
     assert trained_here(visit)[0] >= 150
 
 
+@pytest.mark.thorough
 def test_whoever_plays_with_the_button_trains_no_faster(visit: Visit) -> None:
     """One call of `turn` at a time, however often it was paused and started."""
     visit.page.get_by_role("button", name="train", exact=True).click()
@@ -1050,6 +1051,7 @@ def not_a_number(body: bytes) -> bytes:
     return body[:200] + b"\x00\x7e" + body[202:]  # 0x7e00 is NaN
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -1090,6 +1092,7 @@ def test_a_weights_file_that_fails_is_told_and_the_theory_works(site: Site, chan
     assert not ours and not visit.outside
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("change", "said"),
     [

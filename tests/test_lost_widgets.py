@@ -10,7 +10,7 @@ from frames import Output, Sliders, stored
 from lost_widgets import PLACES, PROVOKED, SEEN, WATCH, WIDGET
 from playwright.sync_api import Page, Route, expect
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 NAME = "04_reparameterization"
 PATH = f"notebooks/{NAME}.ipynb"
 ALL_THERE = f"widget => ({PLACES})(widget).join() === 'widget,widget'"

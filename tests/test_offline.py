@@ -42,6 +42,7 @@ def test_an_address_elsewhere_is_counted_and_loopback_is_not(kind, host, times):
     assert offline.closed([sys.executable, "-c", GO.format(kind=kind, host=host)]).asked == times
 
 
+@pytest.mark.thorough
 @needs_a_namespace
 def test_a_kernel_is_inside_and_what_it_asks_for_is_counted(tmp_path):
     """pytest's own process asks for nothing here: the hook of tests/guards.py would see none of it."""

@@ -483,6 +483,7 @@ def test_the_server_is_on_this_machine_alone_and_shows_the_books_own_page_for_wh
         running.shutdown()
 
 
+@pytest.mark.thorough
 def test_the_catalogue_has_the_messages_of_a_notebook_and_of_the_pages_around_it(tmp_path):
     pytest.importorskip("myst_nb", reason="Sphinx and MyST-NB are not installed; `python3 -m vae_lessons site` does it")
     (tmp_path / "source").mkdir()

@@ -365,7 +365,7 @@ def dask(client) -> Executor:
     return client.get_executor()
 
 
-@pytest.fixture(params=["pool", "dask"])
+@pytest.fixture(params=["pool", pytest.param("dask", marks=pytest.mark.thorough)])
 def executor(request) -> Executor:
     return request.getfixturevalue(request.param)
 
@@ -396,6 +396,7 @@ def test_a_worker_with_other_data_is_found_out(executor, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.thorough
 def test_dask_survives_a_lost_worker(dask, calls):
     (calls / "died").unlink(missing_ok=True)
     assert_as_alone(train_many(deadly, SETTINGS, executor=dask, models_per_task=2, **SHORT), SETTINGS)

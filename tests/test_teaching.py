@@ -229,6 +229,7 @@ def test_a_lecture_has_neither_links_nor_exercises(path):
     assert pictures and all(cell.metadata.slideshow.slide_type == "subslide" for cell in pictures)
 
 
+@pytest.mark.thorough
 @pytest.mark.browser
 def test_the_signature_slider_moves_in_a_lecture(tmp_path):
     """Without network, by keys, which the slider keeps for itself: the slide stays."""

@@ -139,7 +139,7 @@ def lost(shared: bool) -> Names:
     return {"lost": gap_per_step(eigenvalues(), even_levels(1), given).sum()}
 
 
-# A learned guess: a third of the lesson's steps, or two thirds ------------------------------------
+# A learned guess: two thirds of the lesson's steps -----------------------------------------------------
 
 
 class Guess(torch.nn.Module):
@@ -165,7 +165,7 @@ class Guess(torch.nn.Module):
 
 
 @cache
-def learned(run: str, n_steps: int) -> Guess:
+def learned(run: str, n_steps: int = 800) -> Guess:
     """By the "simple" loss, by the "ELBO", by that with "drawn" levels, or "both" weighed and drawn."""
     levels = cosine_levels(100) if run == "simple" else LADDER
     noise_vars = step_variances(LADDER)[1].clone()
@@ -199,9 +199,9 @@ def denoiser(model: Guess, levels: Tensor) -> Any:
 
 
 @cache
-def judged(run: str, n_steps: int = 400, T: int = 100) -> tuple[DiffusionTerms, Tensor]:
+def judged(run: str, T: int = 100) -> tuple[DiffusionTerms, Tensor]:
     levels = even_levels(T, highest=9.0)
-    denoise, (train, test, _) = denoiser(learned(run, n_steps), levels), pixels()
+    denoise, (train, test, _) = denoiser(learned(run), levels), pixels()
     noise_vars = best_noise_vars(denoise, train[:500].float(), noise(T, 500, 64, seed=2).float(), levels)
     return diffusion_elbo(denoise, test.float(), noise(T, 297, 64, seed=3).float(), levels, noise_vars), noise_vars
 
@@ -217,17 +217,17 @@ def surely(difference: Estimate) -> Tensor:
 
 
 def ahead(exchanged: bool = False) -> Names:
-    difference = judged("simple", 800)[0].elbo - judged("ELBO", 800)[0].elbo
+    difference = judged("simple")[0].elbo - judged("ELBO")[0].elbo
     return {"ahead": estimate(-difference if exchanged else difference), "surely": surely}
 
 
 def calmer(run: str = "drawn") -> Names:
-    return {"gained": estimate(judged(run, 800)[0].elbo - judged("ELBO", 800)[0].elbo), "surely": surely}
+    return {"gained": estimate(judged(run)[0].elbo - judged("ELBO")[0].elbo), "surely": surely}
 
 
 def over_linear(yardstick: bool = False) -> Names:
     """Or the linear guess in the learned one's place."""
-    terms = by_linear() if yardstick else judged("simple", 800)[0]
+    terms = by_linear() if yardstick else judged("simple")[0]
     return {"over_linear": estimate(terms.elbo - gaussian_log_density(pixels()[1])), "surely": surely}
 
 
@@ -252,7 +252,7 @@ def vae_score(of_each_pixel: bool) -> Tensor:
 
 def of_vae(each: bool = True, diffusion: bool = True) -> Names:
     """Diffusion, or the linear model, over the VAE with one variance, or with one of each pixel."""
-    ours = judged("simple", 800)[0].elbo if diffusion else gaussian_log_density(pixels()[1])
+    ours = judged("simple")[0].elbo if diffusion else gaussian_log_density(pixels()[1])
     over = estimate(ours - vae_score(each))
     return {"over_vae": over, "left": over, "surely": surely}
 
@@ -264,7 +264,7 @@ def gained(exchanged: bool = False) -> Names:
 
 def saved(by_diffusion: bool, cells: float = 17.0) -> Names:
     """Or with cells of another width."""
-    nats = judged("simple", 800)[0].elbo.double() if by_diffusion else gaussian_log_density(pixels()[1])
+    nats = judged("simple")[0].elbo.double() if by_diffusion else gaussian_log_density(pixels()[1])
     bits = estimate((64 * math.log(cells) - nats) / math.log(2))
 
     def surely_saved(bits: Estimate) -> Tensor:
@@ -291,7 +291,7 @@ def finest(exchanged: bool = False) -> Names:
 
 
 def ladders(rungs: tuple[int, ...] = (10, 30, 100, 200)) -> Names:
-    elbos = [judged("simple", 400, T)[0].elbo.mean().item() for T in rungs]
+    elbos = [judged("simple", T)[0].elbo.mean().item() for T in rungs]
     return {"gains": np.diff(elbos)}
 
 
@@ -300,7 +300,7 @@ def farther(reverse: bool = False) -> Names:
     eps = noise(101, 300, 64, seed=4).float()
     sets = [test.float()]
     for run in ("simple", "drawn", "ELBO"):
-        sets.append(sample(denoiser(learned(run, 400), LADDER), eps, LADDER, judged(run)[1]))
+        sets.append(sample(denoiser(learned(run), LADDER), eps, LADDER, judged(run)[1]))
     sets.append(eps[0] * torch.tensor(eigenvalues()).sqrt().float())
     means = torch.stack([torch.cdist(rows, train.float()).min(1).values.square().mean() for rows in sets])
     return {"farther": (means.flip(0) if reverse else means).diff()}
