@@ -220,7 +220,7 @@ def measure(n: int, path: str, config: Path, n_moves: int) -> Result:
             began = time.perf_counter()
             learners = tried(pool, partial(enter, hub), [f"learner{number}" for number in range(n)])
             desks, ready = [Desk(learner, path) for learner in learners], time.perf_counter() - began
-            before, start = spent(hub), threading.Barrier(len(desks))
+            before, start = spent(hub), threading.Barrier(max(len(desks), 1))
             runs = tried(pool, lambda desk: desk.work(start), desks)
             cpu = spent(hub) - before
         after, space = look(hub), disk(hub.folder / "learners") / n

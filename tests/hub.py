@@ -27,7 +27,6 @@ import websocket
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "teaching" / "jupyterhub_config.py"
 PATIENCE = 180  # seconds for one step on a busy machine; every wait ends as soon as its condition holds
-
 RECONNECTIONS = 7  # that JupyterLab tries in a row
 CELL = {"silent": False, "store_history": True, "allow_stdin": False, "stop_on_error": True}  # and its code
 
