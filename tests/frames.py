@@ -178,21 +178,13 @@ class Sliders:
 
 
 @contextmanager
-def worked_through(desk: Desk, name: str, *, before: bool = True) -> Iterator[Path]:
-    """A notebook as a learner uses it: its sliders move, it runs through, they move again, it is saved.
-
-    Args:
-        before: whether they move before the run as well; else their first pictures are looked at.
-
-    Yields:
-        The saved notebook, still open.
-    """
+def worked_through(desk: Desk, name: str) -> Iterator[Path]:
+    """A notebook as a learner uses it: its sliders stand, it runs through, they move, it is saved; yielded still open."""
     saved = desk.course / "notebooks" / f"{name}.ipynb"
     with opened(desk.page, f"notebooks/{name}.ipynb"):
         check_notes(desk.page, name, visible=True)
         for output in stored(name):
-            sliders = Sliders(scroll_to(desk.page, output.cell), output)
-            sliders.move_all() if before else sliders.check()
+            Sliders(scroll_to(desk.page, output.cell), output).check()
         check_living(desk.page, name)
         assert evaluate(desk.page, RUN_ALL), "a cell failed"
         check_notes(desk.page, name, visible=False)

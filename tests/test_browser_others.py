@@ -24,5 +24,5 @@ pytestmark = [
 
 @pytest.mark.parametrize("name", others())
 def test_sliders_stand_before_the_run_and_move_after_it(desk: Desk, page: Page, name: str) -> None:
-    with worked_through(desk, name, before=False):
+    with worked_through(desk, name):
         pass

@@ -270,6 +270,7 @@ def ask(source: Source, cache: Path, start) -> str:
     return sha256(b"".join(array.tobytes() for array in arrays(source, cache=cache)))
 
 
+@pytest.mark.thorough
 def test_thirty_processes_get_one_good_copy_from_one_download(source, tmp_path):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["vae_lessons.downloads"])
