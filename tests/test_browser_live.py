@@ -255,6 +255,7 @@ def test_interrupting_the_kernel_stops_the_lab(lab: Locator) -> None:
     check_at_rest(lab)
 
 
+@pytest.mark.thorough
 def test_interrupting_a_long_cell_stops_the_lab_too(lab: Locator) -> None:
     start(lab)
     evaluate(lab.page, BEGIN, f"import time; print('begun', flush=True); time.sleep({PATIENCE})")
@@ -263,6 +264,7 @@ def test_interrupting_a_long_cell_stops_the_lab_too(lab: Locator) -> None:
     check_at_rest(lab)
 
 
+@pytest.mark.thorough
 def test_running_its_cell_again_stops_the_former_lab(lab: Locator) -> None:
     start(lab)
     execute(lab.page, "former = lab")

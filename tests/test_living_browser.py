@@ -409,6 +409,7 @@ def test_a_mark_below_beta_where_each_direction_drowns(visit: Visit) -> None:
         assert places == pytest.approx(shares[(shares >= 0) & (shares <= 1)], abs=6e-5)
 
 
+@pytest.mark.thorough
 def test_a_screen_reader_is_told_once_the_hand_rests(visit: Visit) -> None:
     visit.at(0.8)
     known = expected(0.8, 0.5)
@@ -712,6 +713,7 @@ def test_every_switch_takes_the_water_to_the_level_that_its_loss_hides(visit: Vi
         check_all(visit)
 
 
+@pytest.mark.thorough
 def test_the_water_glides_there_for_those_who_like_motion(site: Site) -> None:
     visit = Visit(site, reduced_motion="no-preference")
     page = visit.open()
@@ -725,6 +727,7 @@ def test_the_water_glides_there_for_those_who_like_motion(site: Site) -> None:
     assert not visit.outside and not visit.complaints
 
 
+@pytest.mark.thorough
 def test_a_hand_stops_the_glide(site: Site) -> None:
     visit = Visit(site, reduced_motion="no-preference")
     page = visit.open()
