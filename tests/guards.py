@@ -19,8 +19,8 @@ from vae_lessons.packages import ROOT
 VARIABLE = "VAE_LESSONS_EVERY_TEST"
 ASKED = "VAE_LESSONS_TESTS_ASKED"  # the file in which a watched process that a test has started reports
 # What no environment of CI has, by the first words of the reason.
-# The last only where the kernel has refused; that `unshare` is not there is no excuse.
-NOWHERE = ("needs MNIST", "no Python older than 3.10", "no network namespace may be made here")
+# A namespace only where the kernel has refused; that `unshare` is not there is no excuse.
+NOWHERE = ("needs MNIST", "no Python older than 3.10", "no network namespace may be made here", "too long for CI")
 # What only the classroom has: the files whose tests wait for it, which `.ci/run` runs again there.
 IN_THE_CLASSROOM = {
     "jupyterhub is not installed": "test_hub.py",

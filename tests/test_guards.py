@@ -52,6 +52,7 @@ def test_loopback_and_asking_for_the_own_address_are_free():
         ("course", "configurable-http-proxy is not on the PATH", "test_hub.py", False),
         ("classroom", "jupyterhub is not installed in this environment", "test_hub.py", False),
         ("classroom", "nbgrader is not installed; …", "test_teaching.py", False),
+        ("classroom", "too long for CI: this lesson in JupyterLab", "test_browser_others.py", True),
     ],
 )
 def test_which_skips_are_excused(monkeypatch, environment, reason, file, may):
