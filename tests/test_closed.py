@@ -116,6 +116,7 @@ def started(process: subprocess.Popen, run: Path) -> dict:
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="which sockets listen is read from Linux's /proc")
+@pytest.mark.thorough
 def test_jupyterlab_listens_on_loopback_only_and_asks_for_its_token(tmp_path):
     """The course's own command, no option added but for the port."""
     own = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}

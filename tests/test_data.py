@@ -29,6 +29,7 @@ def test_train_and_test_share_no_image():
     assert torch.equal(together.sum(0), images.x.sum(0))
 
 
+@pytest.mark.thorough
 def test_a_kernel_need_not_load_what_it_does_not_use():
     """Fifty megabytes for each of thirty learners: scikit-learn and scipy.stats are imported by no module of ours."""
     modules = "bounds, data, figures, gaussian, lab, model, montecarlo, objective, recipes, sliders, spectrum, stacks, training"

@@ -402,6 +402,7 @@ def test_check_says_what_it_found_and_keeps_what_is_right(kept, capsys):
     assert "01  2 of 4  ✓ kl-twin, ○ kl-log-var" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_two_notebooks_at_once_lose_nothing(kept):
     """Each keeps twenty names one after the other; without a lock, both write what the other has not seen."""
     code = (

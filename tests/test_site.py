@@ -194,6 +194,7 @@ def test_where_nothing_can_be_written_the_command_says_so_in_one_line(tmp_path, 
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in for Sphinx is a POSIX script")
+@pytest.mark.thorough
 def test_a_sphinx_whose_parent_was_killed_keeps_the_lock(tmp_path):
     """Else the next build would begin beside it, in the same folder."""
     (tmp_path / "python").write_text("#!/bin/sh\nkill -9 $PPID\nsleep 1\n")

@@ -214,6 +214,7 @@ train_many(X, FEW, models_per_task=1, folder=sys.argv[1], **SHORT)
 """
 
 
+@pytest.mark.thorough
 def test_a_kill_in_the_middle_loses_nothing_that_was_finished(tmp_path, trained_here):
     killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
