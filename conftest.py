@@ -10,6 +10,10 @@ from tests import guards
 from vae_lessons.opening import home_for_now
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--thorough", action="store_true", help="run the tests that are marked so, too")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Give kernels a home if there is none; nbval looks for its file of masks from the current folder: point it here."""
     os.environ.update(home_for_now())
@@ -18,12 +22,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.nbval_sanitize_with = str(config.rootpath / config.option.nbval_sanitize_with)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A thorough test says nothing new about this machine, or is one more of its kind: where time counts it waits for CI."""
-    if guards.VARIABLE not in os.environ:
+    if guards.VARIABLE not in os.environ and not config.option.thorough:
         for item in items:
             if item.get_closest_marker("thorough"):
-                item.add_marker(pytest.mark.skip(reason=f"thorough: CI runs it, as {guards.VARIABLE}=course does here"))
+                item.add_marker(pytest.mark.skip(reason="thorough: CI runs it, as --thorough does here"))
 
 
 @pytest.fixture(autouse=True)

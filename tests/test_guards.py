@@ -70,6 +70,12 @@ SKIPS = {
 }
 
 
+def pytest_with_our_settings(folder, *options):
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "conftest"]
+    settings = ["-c", str(ROOT / "pyproject.toml")]
+    return subprocess.run([*command, *settings, *options, str(folder)], cwd=ROOT, capture_output=True, text=True)
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("environment", ["course", None])
 def test_a_skip_without_excuse_fails_where_every_test_has_to_run(tmp_path, monkeypatch, environment):
@@ -79,11 +85,17 @@ def test_a_skip_without_excuse_fails_where_every_test_has_to_run(tmp_path, monke
     monkeypatch.delenv(guards.VARIABLE, raising=False)
     if environment:
         monkeypatch.setenv(guards.VARIABLE, environment)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-c"]
-    options = [str(ROOT / "pyproject.toml"), "--continue-on-collection-errors", "-p", "conftest", str(tmp_path)]
-    done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = pytest_with_our_settings(tmp_path, "--continue-on-collection-errors")
     found = done.stdout.count("\nskipped, though it could have run")
     assert (found, done.returncode in (1, 2)) == ((3, True) if environment else (0, False)), done.stdout
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("options", "code"), [([], 0), (["--thorough"], 1)])
+def test_a_thorough_test_runs_where_it_is_asked_for(tmp_path, monkeypatch, options, code):
+    (tmp_path / "test_a.py").write_text("import pytest\n@pytest.mark.thorough\ndef test_a(): assert False")
+    monkeypatch.delenv(guards.VARIABLE, raising=False)
+    assert pytest_with_our_settings(tmp_path, *options).returncode == code
 
 
 def test_ci_runs_in_the_classroom_what_it_excuses_before():

@@ -50,7 +50,7 @@ def test_what_pytest_counted_is_what_the_row_says(tmp_path, monkeypatch):
     suite = '<testsuites><testsuite tests="9" failures="2" errors="1" skipped="3" time="7.6"/></testsuites>'
 
     def run(command: list[str], cwd: Path) -> None:
-        assert "not browser" in command and command[-1] == "-x"
+        assert "not browser" in command and "--thorough" in command and command[-1] == "-x"
         (tmp_path / "results.xml").write_text(suite, encoding="utf-8")
 
     monkeypatch.setattr(versions.subprocess, "run", run)
