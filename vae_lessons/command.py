@@ -12,7 +12,7 @@ from vae_lessons.packages import ROOT
 
 HELP = """\
 python3 -m vae_lessons [options]        open the course in JupyterLab; options (--port=9999) go to JupyterLab
-python3 -m vae_lessons test [options]   run every test and every notebook; options go to pytest
+python3 -m vae_lessons test [options]   run the tests and every notebook; options go to pytest
 python3 -m vae_lessons site [options]   build the book on the web into site/; --open shows it, --help lists more
 The first run installs what is missing into .venv, beside this project's files; Ctrl-C stops it, and the
 same command goes on from there. An environment that has the packages already is used as it is."""
