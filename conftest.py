@@ -17,6 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Give kernels a home if there is none; nbval looks for its file of masks from the current folder: point it here."""
     os.environ.update(home_for_now())
+    config.option.thorough |= guards.VARIABLE in os.environ
     guards.watch()
     if config.option.nbval_sanitize_with:
         config.option.nbval_sanitize_with = str(config.rootpath / config.option.nbval_sanitize_with)
@@ -24,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A thorough test says nothing new about this machine, or is one more of its kind: where time counts it waits for CI."""
-    if guards.VARIABLE not in os.environ and not config.option.thorough:
+    if not config.option.thorough:
         for item in items:
             if item.get_closest_marker("thorough"):
                 item.add_marker(pytest.mark.skip(reason="thorough: CI runs it, as --thorough does here"))

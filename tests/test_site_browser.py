@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import random
 import re
 from collections.abc import Iterator
@@ -18,13 +17,12 @@ from playwright.sync_api import Locator, Page, expect
 from reader import ADDRESS, DESKTOP, PHONE, Site, Visit, served, visiting
 from test_browser import unpack
 
-from tests import guards
 from vae_lessons.exercises import NUMBERS, lesson
 from vae_lessons.exercises.judging import Status, judge
 from vae_lessons.packages import ROOT
 
 pytestmark = pytest.mark.browser
-ALL = guards.VARIABLE in os.environ  # in CI; elsewhere a page or two of each kind
+SIGNATURE = "07_kl_vanishing"  # the lesson with the most on it
 
 CONTENT = """() => ({
     sideways: document.documentElement.scrollWidth - document.documentElement.clientWidth,
@@ -52,7 +50,7 @@ SHORTEN = """seen => {
 
 
 def first_of(*cases: tuple[str, ...]) -> list[Any]:
-    """Cases of one kind: the first stands for all but in CI."""
+    """Cases of one kind: the first stands for all where the tests are not thorough."""
     return [pytest.param(*case, marks=[pytest.mark.thorough] * (n > 0)) for n, case in enumerate(cases)]
 
 
@@ -69,15 +67,16 @@ def visit_fixture(site: Site) -> Iterator[Visit]:
 
 
 def test_every_page_is_whole_at_two_widths_and_open_to_everybody_in_two_themes(
-    site: Site, visit: Visit, tmp_path: Path
+    site: Site, visit: Visit, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
     """Equations set, pictures with their texts, no name twice, no scrolling sideways, nothing from outside.
 
     And nothing serious or critical before axe-core, which knows what screen readers, keyboards and weak eyes need; it
-    takes its time, and looks in CI.
+    takes its time, and looks where the tests are thorough.
     """
-    axe, found, seen = axe_core(tmp_path) if ALL else None, [], []
-    for name in looked_at(site.pages()):
+    thorough = pytestconfig.option.thorough
+    axe, found, seen = axe_core(tmp_path) if thorough else None, [], []
+    for name in site.pages() if thorough else some_of(site.pages()):
         page = visit.open(name)
         for size in (PHONE, DESKTOP):
             page.set_viewport_size(size)
@@ -86,14 +85,14 @@ def test_every_page_is_whole_at_two_widths_and_open_to_everybody_in_two_themes(
             seen = page.evaluate(SHORTEN, seen)
             found += [f"{name}, {violation}" for violation in violations(page, axe)]
     assert not found, "\n".join(found)
-    if ALL and axe is None:
+    if thorough and axe is None:
         pytest.skip("npm cannot fetch axe-core; all but its rules held")
 
 
-def looked_at(pages: list[str]) -> list[str]:
-    """In CI all pages; elsewhere those that have no kind, and of each kind the one with most on it."""
+def some_of(pages: list[str]) -> list[str]:
+    """Those that have no kind, and of each kind the one with most on it."""
     assert len(pages) > 60
-    return pages if ALL else [name for name in pages if "/" not in name or re.search("/index|/07_|/model", name)]
+    return [name for name in pages if "/" not in name or re.search("/index|/07_|/model", name)]
 
 
 def axe_core(folder: Path) -> Path | None:
@@ -177,7 +176,7 @@ class Frames:
         self.move_to(number, 0)
 
 
-@pytest.mark.parametrize("name", [name for name in course() if ALL or name[:2] == "07"])
+@pytest.mark.parametrize("name", first_of((SIGNATURE,), *((name,) for name in course() if name != SIGNATURE)))
 def test_every_slider_moves_by_key_mouse_and_finger(site: Site, name: str) -> None:
     visit = Visit(site, has_touch=True)
     page, outputs = visit.open(f"lessons/{name}.html"), stored(name)

@@ -167,18 +167,8 @@ def tried(part: str, options: Sequence[str]) -> tuple[Report, list[trust.Row]]:
     title, which = PARTS[part]
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.xml"
-        command = [
-            sys.executable,
-            "-m",
-            "vae_lessons",
-            "test",
-            "--thorough",
-            "-q",
-            *which,
-            f"--junitxml={results}",
-            *options,
-        ]
-        report = closed(command)
+        command = [sys.executable, "-m", "vae_lessons", "test", "--thorough", "-q"]
+        report = closed([*command, *which, f"--junitxml={results}", *options])
         rows = [counted(title, report, results)] if results.exists() else [trust.Row(title, 0, 0, "did not run")]
         if part == "notebooks":
             n = len(trust.files(results)) if results.exists() else 0

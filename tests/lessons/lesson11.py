@@ -32,6 +32,7 @@ from vae_lessons.torch_state import seeded, threads
 from vae_lessons.training import fit
 
 LADDER = even_levels(100, highest=9.0)
+N_STEPS = 800  # two thirds of the lesson's
 
 
 def noisy(images: Images, seed: int, cell: float = 1.0) -> Tensor:
@@ -139,7 +140,7 @@ def lost(shared: bool) -> Names:
     return {"lost": gap_per_step(eigenvalues(), even_levels(1), given).sum()}
 
 
-# A learned guess: two thirds of the lesson's steps -----------------------------------------------------
+# A learned guess ---------------------------------------------------------------------------------
 
 
 class Guess(torch.nn.Module):
@@ -165,7 +166,7 @@ class Guess(torch.nn.Module):
 
 
 @cache
-def learned(run: str, n_steps: int = 800) -> Guess:
+def learned(run: str) -> Guess:
     """By the "simple" loss, by the "ELBO", by that with "drawn" levels, or "both" weighed and drawn."""
     levels = cosine_levels(100) if run == "simple" else LADDER
     noise_vars = step_variances(LADDER)[1].clone()
@@ -178,8 +179,8 @@ def learned(run: str, n_steps: int = 800) -> Guess:
     with seeded(0), threads(1):
         model = Guess()
         adam = torch.optim.Adam(model.parameters(), lr=5e-3, fused=True)
-        slower = torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.0, n_steps)
-        for _ in range(n_steps):
+        slower = torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.0, N_STEPS)
+        for _ in range(N_STEPS):
             level = torch.multinomial(often, 256, replacement=True, generator=generator)
             snr = snrs[level].unsqueeze(-1)
             eps = torch.randn(256, 64, generator=generator)
